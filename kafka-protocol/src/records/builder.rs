@@ -1,0 +1,355 @@
+//! Builds the records of a batch, in wire form, as they come.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use super::RecordBatchHeader;
+use super::body::RecordBatchBody;
+use super::header::LENGTH_COUNTS_FROM;
+use super::record::RecordHeader;
+use crate::primitives::varint::{varint_len, varlong_len, write_varint_64, zigzag_32, zigzag_64};
+
+/// Collects records into the body of a batch.
+///
+/// A record is encoded once, straight into the batch. Memory grows in chunks, 1 KiB first and then
+/// doubling up to 64 KiB, so that many nearly empty batches stay small; nothing is moved when a
+/// batch grows.
+#[derive(Debug)]
+pub struct RecordBatchBuilder {
+    full: Vec<Bytes>,
+    open: Vec<u8>,
+    /// Bytes in `full`.
+    full_len: usize,
+    record_count: i32,
+    base_timestamp: i64,
+    max_timestamp: i64,
+}
+
+/// Capacity of a batch's first chunk.
+const CHUNK_FIRST: usize = 1024;
+/// Capacity of the largest chunks, unless one record needs more.
+const CHUNK_MAX: usize = 64 * 1024;
+/// Most bytes of a body: the batch length, an int32, counts part of the header as well.
+const BODY_MAX: usize = i32::MAX as usize - (RecordBatchHeader::LEN - LENGTH_COUNTS_FROM);
+
+impl RecordBatchBuilder {
+    /// A builder that has not allocated anything yet.
+    pub const fn new() -> Self {
+        Self {
+            full: Vec::new(),
+            open: Vec::new(),
+            full_len: 0,
+            record_count: 0,
+            base_timestamp: -1,
+            max_timestamp: -1,
+        }
+    }
+
+    /// Adds a record, and gives its place in the batch: 0 for the first one.
+    ///
+    /// `timestamp` is in ms since 1970. A null key or value is `None`, which is not the same as an
+    /// empty one. Headers keep their order, keys may repeat.
+    ///
+    /// # Errors
+    /// If the record or the batch would become longer than the format can say (2 GiB). The batch is
+    /// then as it was before.
+    #[inline]
+    pub fn append(
+        &mut self,
+        timestamp: i64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &[RecordHeader<'_>],
+    ) -> Result<u32, AppendError> {
+        let record = self.measure(timestamp, key, value, headers)?;
+        if record.len <= self.open.capacity() - self.open.len() {
+            record.put(&mut self.open);
+        } else {
+            self.put_across_chunks(&record);
+        }
+        if self.record_count == 0 {
+            self.base_timestamp = timestamp;
+            self.max_timestamp = timestamp;
+        }
+        self.max_timestamp = self.max_timestamp.max(timestamp);
+        self.record_count += 1;
+        Ok(record.offset_delta as u32)
+    }
+
+    /// Bytes that [`append`](Self::append) would add to the batch for this record.
+    ///
+    /// # Errors
+    /// As `append`.
+    #[inline]
+    pub fn record_len(
+        &self,
+        timestamp: i64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &[RecordHeader<'_>],
+    ) -> Result<usize, AppendError> {
+        Ok(self.measure(timestamp, key, value, headers)?.len)
+    }
+
+    /// Bytes of memory that would be allocated to add `len` bytes of records; 0 if they fit into the
+    /// open chunk.
+    pub fn memory_needed(&self, len: usize) -> usize {
+        match len.checked_sub(self.open.capacity() - self.open.len()) {
+            None | Some(0) => 0,
+            Some(rest) => self.next_chunk(rest),
+        }
+    }
+
+    /// Bytes of memory allocated for records so far, full or not.
+    pub fn memory(&self) -> usize {
+        self.full_len + self.open.capacity()
+    }
+
+    /// Length of the records so far in bytes, without the batch header.
+    pub fn len(&self) -> usize {
+        self.full_len + self.open.len()
+    }
+
+    /// Whether there are no records.
+    pub fn is_empty(&self) -> bool {
+        self.record_count == 0
+    }
+
+    /// Number of records.
+    pub fn record_count(&self) -> i32 {
+        self.record_count
+    }
+
+    /// Ends the batch: nothing more can be added. Copies nothing.
+    pub fn finish(mut self) -> RecordBatchBody {
+        if !self.open.is_empty() {
+            self.full.push(self.open.into());
+        }
+        let header = RecordBatchHeader {
+            last_offset_delta: self.record_count - 1,
+            base_timestamp: self.base_timestamp,
+            max_timestamp: self.max_timestamp,
+            record_count: self.record_count,
+            ..RecordBatchHeader::EMPTY
+        };
+        RecordBatchBody::new(self.full, header)
+    }
+
+    #[inline]
+    fn measure<'r>(
+        &self,
+        timestamp: i64,
+        key: Option<&'r [u8]>,
+        value: Option<&'r [u8]>,
+        headers: &'r [RecordHeader<'r>],
+    ) -> Result<Measured<'r>, AppendError> {
+        let offset_delta = self.record_count;
+        // Differences wrap, and wrap back when they are read.
+        let timestamp_delta =
+            if offset_delta == 0 { 0 } else { timestamp.wrapping_sub(self.base_timestamp) };
+        let mut content_len = 1
+            + varlong_len(timestamp_delta)
+            + varint_len(offset_delta)
+            + nullable_len(key)
+            + nullable_len(value)
+            + varint_len(headers.len() as i32);
+        for header in headers {
+            content_len += nullable_len(Some(header.key.as_bytes())) + nullable_len(header.value);
+        }
+        if content_len > BODY_MAX - 5 {
+            return Err(AppendError::RecordTooLarge { len: content_len });
+        }
+        let len = varint_len(content_len as i32) + content_len;
+        if len > BODY_MAX - self.len() || offset_delta == i32::MAX {
+            return Err(AppendError::BatchFull);
+        }
+        Ok(Measured { len, content_len, timestamp_delta, offset_delta, key, value, headers })
+    }
+
+    /// Capacity of the next chunk, of which `needed` bytes are used at once.
+    fn next_chunk(&self, needed: usize) -> usize {
+        let doubled = (2 * self.open.capacity()).clamp(CHUNK_FIRST, CHUNK_MAX);
+        doubled.max(needed)
+    }
+
+    #[cold]
+    fn put_across_chunks(&mut self, record: &Measured<'_>) {
+        let mut chunks = ChunkWriter { rest: record.len, builder: self };
+        record.put(&mut chunks);
+    }
+}
+
+impl Default for RecordBatchBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A record with what it takes to write it.
+struct Measured<'r> {
+    /// Bytes of the record, its length field included.
+    len: usize,
+    /// What the length field says.
+    content_len: usize,
+    timestamp_delta: i64,
+    offset_delta: i32,
+    key: Option<&'r [u8]>,
+    value: Option<&'r [u8]>,
+    headers: &'r [RecordHeader<'r>],
+}
+
+impl Measured<'_> {
+    #[inline(always)]
+    fn put(&self, out: &mut impl Put) {
+        put_varint(out, self.content_len as i32);
+        // Attributes of a record: none are defined.
+        out.put(&[0]);
+        put_varint_64(out, zigzag_64(self.timestamp_delta));
+        put_varint(out, self.offset_delta);
+        put_nullable(out, self.key);
+        put_nullable(out, self.value);
+        put_varint(out, self.headers.len() as i32);
+        for header in self.headers {
+            put_nullable(out, Some(header.key.as_bytes()));
+            put_nullable(out, header.value);
+        }
+    }
+}
+
+/// Where a record is written: a chunk that has room for it, or several.
+trait Put {
+    fn put(&mut self, bytes: &[u8]);
+}
+
+impl Put for Vec<u8> {
+    #[inline(always)]
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+/// Fills the open chunk to its end and goes on in the next one.
+struct ChunkWriter<'b> {
+    builder: &'b mut RecordBatchBuilder,
+    /// Bytes of the record that are still to be written.
+    rest: usize,
+}
+
+impl Put for ChunkWriter<'_> {
+    fn put(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let open = &mut self.builder.open;
+            let room = open.capacity() - open.len();
+            if room == 0 {
+                let capacity = self.builder.next_chunk(self.rest);
+                let full = std::mem::replace(&mut self.builder.open, Vec::with_capacity(capacity));
+                if !full.is_empty() {
+                    self.builder.full_len += full.len();
+                    self.builder.full.push(full.into());
+                }
+                continue;
+            }
+            let (now, later) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
+            open.extend_from_slice(now);
+            self.rest = self.rest.saturating_sub(now.len());
+            bytes = later;
+        }
+    }
+}
+
+#[inline(always)]
+fn put_varint(out: &mut impl Put, value: i32) {
+    put_varint_64(out, u64::from(zigzag_32(value)));
+}
+
+#[inline(always)]
+fn put_varint_64(out: &mut impl Put, value: u64) {
+    if value < 0x80 {
+        out.put(&[value as u8]);
+    } else {
+        let mut bytes = [0; 10];
+        let len = write_varint_64(&mut bytes, value);
+        out.put(bytes.get(..len).unwrap_or_default());
+    }
+}
+
+#[inline(always)]
+fn put_nullable(out: &mut impl Put, value: Option<&[u8]>) {
+    match value {
+        Some(bytes) => {
+            put_varint(out, bytes.len() as i32);
+            out.put(bytes);
+        }
+        None => put_varint(out, -1),
+    }
+}
+
+/// Bytes of a length and what it counts. Lengths beyond int32 are refused by the sum of them.
+#[inline(always)]
+fn nullable_len(value: Option<&[u8]>) -> usize {
+    value.map_or(1, |bytes| varint_len(bytes.len() as i32) + bytes.len())
+}
+
+/// Why a record could not be added to a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AppendError {
+    /// The record alone is longer than a batch can be.
+    RecordTooLarge {
+        /// Its length in bytes.
+        len: usize,
+    },
+    /// The batch would become longer than 2 GiB; the record fits into another one.
+    BatchFull,
+}
+
+impl fmt::Display for AppendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RecordTooLarge { len } => {
+                write!(f, "a record of {len} bytes is longer than any batch can be")
+            }
+            Self::BatchFull => f.write_str("the batch has reached the format's limit of 2 GiB"),
+        }
+    }
+}
+
+impl std::error::Error for AppendError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_fill_to_the_end_and_memory_is_foretold() {
+        let mut builder = RecordBatchBuilder::new();
+        let mut expected = Vec::new();
+        for n in 0..3000_usize {
+            let value = vec![n as u8; n % 300];
+            let len = builder.record_len(0, None, Some(&value), &[]).unwrap();
+            let foretold = builder.memory() + builder.memory_needed(len);
+            assert_eq!(builder.append(0, None, Some(&value), &[]), Ok(n as u32));
+            assert_eq!(builder.memory(), foretold);
+            expected.push((n, len));
+        }
+        let len: usize = expected.iter().map(|(_, len)| len).sum();
+        assert_eq!(builder.len(), len);
+        let body = builder.finish();
+        assert_eq!(body.len(), len);
+        let (last, full) = body.chunks().split_last().unwrap();
+        assert!(full.iter().all(|chunk| chunk.len().is_power_of_two()), "chunks are not full");
+        assert!(last.len() <= CHUNK_MAX);
+        assert_eq!(full[0].len(), CHUNK_FIRST);
+    }
+
+    #[test]
+    fn a_large_record_gets_one_chunk_for_what_does_not_fit() {
+        let mut builder = RecordBatchBuilder::new();
+        let value = vec![7; 900_000];
+        builder.append(0, None, Some(b"small"), &[]).unwrap();
+        builder.append(0, None, Some(&value), &[]).unwrap();
+        assert_eq!(builder.full.len(), 1);
+        assert_eq!(builder.memory(), builder.len());
+    }
+}

@@ -1,0 +1,10 @@
+//! The codec held against Java's bytes, random messages and hostile input.
+
+mod golden_batches;
+mod golden_messages;
+mod golden_tables;
+mod hostile;
+mod random;
+mod records;
+mod round_trip;
+mod support;

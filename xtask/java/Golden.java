@@ -1,0 +1,84 @@
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+
+/**
+ * Makes the golden files of kafka-protocol with Kafka's own Java classes, and shows how those
+ * classes read record batches that something else wrote.
+ *
+ * <pre>
+ * Golden write CASES OUTPUT           from the case files in CASES, all golden files into OUTPUT
+ * Golden read-batches INPUT [OUTPUT]  every *.bin in INPUT as text, to files in OUTPUT or to stdout
+ * </pre>
+ *
+ * What the files hold is described in kafka-protocol/tests/golden/README.md.
+ */
+public final class Golden {
+    private Golden() {}
+
+    public static void main(String[] args) throws Exception {
+        if (args.length == 3 && args[0].equals("write")) {
+            write(Path.of(args[1]), Path.of(args[2]));
+        } else if (args.length == 2 && args[0].equals("read-batches")) {
+            readBatches(Path.of(args[1]), null);
+        } else if (args.length == 3 && args[0].equals("read-batches")) {
+            readBatches(Path.of(args[1]), Path.of(args[2]));
+        } else {
+            System.err.println("usage: Golden write CASES OUTPUT | read-batches INPUT [OUTPUT]");
+            System.exit(2);
+        }
+    }
+
+    private static void write(Path cases, Path output) throws Exception {
+        Map<String, Batches.Batch> batches = Batches.all();
+        for (Map.Entry<String, Batches.Batch> entry : batches.entrySet()) {
+            entry.getValue().toText().writeTo(output.resolve("batches/" + entry.getKey() + ".txt"));
+        }
+        for (Path path : filesEndingIn(cases, ".json")) {
+            Messages.write(path, output.resolve("messages"), batches);
+        }
+        Tables.errors().writeTo(output.resolve("errors.txt"));
+        Tables.apis().writeTo(output.resolve("apis.txt"));
+        Primitives.vectors().writeTo(output.resolve("primitives.txt"));
+    }
+
+    /** A file Java refuses gives one {@code error:} line, and exit status 1 in the end. */
+    private static void readBatches(Path input, Path output) throws IOException {
+        boolean refused = false;
+        for (Path path : filesEndingIn(input, ".bin")) {
+            List<String> lines;
+            try {
+                lines = BatchText.of(ByteBuffer.wrap(Files.readAllBytes(path)));
+            } catch (RuntimeException e) {
+                lines = List.of("error: " + e.getClass().getSimpleName() + ": " + e.getMessage());
+                refused = true;
+            }
+            if (output == null) {
+                System.out.println("file: " + stem(path));
+                lines.forEach(System.out::println);
+            } else {
+                Files.createDirectories(output);
+                Files.write(output.resolve(stem(path) + ".txt"), lines);
+            }
+        }
+        if (refused) {
+            System.exit(1);
+        }
+    }
+
+    private static List<Path> filesEndingIn(Path folder, String suffix) throws IOException {
+        try (Stream<Path> paths = Files.list(folder)) {
+            return paths.filter(path -> path.toString().endsWith(suffix)).sorted().toList();
+        }
+    }
+
+    /** The file's name without folder and ending. */
+    static String stem(Path path) {
+        String name = path.getFileName().toString();
+        return name.substring(0, name.lastIndexOf('.'));
+    }
+}

@@ -1,0 +1,68 @@
+//! `cargo xtask golden`: the golden files of kafka-protocol, made by Kafka's own Java classes.
+//!
+//! The Java program in `xtask/java` writes them from the case files in
+//! `kafka-protocol/tests/golden/cases`; what they hold is in the README there. The same program
+//! reads record batches that we wrote, which makes it an oracle.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::java::{self, ClassPath, Java};
+
+/// Writes all golden files anew, from nothing but the case files.
+pub(crate) fn run(root: &Path) -> Result<()> {
+    let golden = root.join("kafka-protocol/tests/golden");
+    let output = root.join("target/java/golden-files");
+    java::recreate(&output)?;
+    let mut command = program(root)?.command(MAIN_CLASS)?;
+    command.arg("write").arg(golden.join("cases")).arg(&output);
+    java::run(&mut command, "make the golden files")?;
+
+    // Only now, when all are made, the old ones go: a case that is no more leaves no file behind.
+    for name in MADE_FOLDERS {
+        java::recreate(&golden.join(name))?;
+        copy_files(&output.join(name), &golden.join(name))?;
+    }
+    copy_files(&output, &golden)
+}
+
+/// Has Java read every `*.bin` of `input`, each one or more record batches, and writes what it
+/// sees to standard output, in the form of the golden batches. An error if it refuses one.
+pub(crate) fn read_batches(root: &Path, input: &Path) -> Result<()> {
+    let mut command = program(root)?.command(MAIN_CLASS)?;
+    command.arg("read-batches").arg(input);
+    java::run(&mut command, "read record batches")
+}
+
+fn program(root: &Path) -> Result<ClassPath> {
+    let java = Java::new(root);
+    let kafka = java.resolve("clients", &ARTIFACTS)?;
+    java.compile("golden", &root.join("xtask/java"), &kafka)
+}
+
+/// Copies the files, not the folders, of one folder to another.
+fn copy_files(from: &Path, to: &Path) -> Result<()> {
+    for entry in fs::read_dir(from).with_context(|| format!("cannot list {from:?}"))? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            let target = to.join(entry.file_name());
+            fs::copy(entry.path(), &target).with_context(|| format!("cannot write {target:?}"))?;
+        }
+    }
+    Ok(())
+}
+
+const MAIN_CLASS: &str = "Golden";
+
+/// Folders of golden files that hold nothing written by hand.
+const MADE_FOLDERS: [&str; 2] = ["batches", "messages"];
+
+/// Kafka's classes and codecs; the JSON library that its converters expect us to bring; a logger
+/// that is silent.
+const ARTIFACTS: [&str; 3] = [
+    "org.apache.kafka:kafka-clients:4.4.0",
+    "com.fasterxml.jackson.core:jackson-databind:2.21.2",
+    "org.slf4j:slf4j-nop:1.7.36",
+];

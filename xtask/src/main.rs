@@ -1,0 +1,56 @@
+//! The workspace's own tools, as `cargo xtask <task>`.
+
+mod codegen;
+mod golden;
+mod java;
+mod schema;
+mod schemas;
+mod versions;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "\
+cargo xtask <task>
+
+  schemas            write kafka-protocol/schemas/ from the published kafka-clients jar (needs mvn)
+  codegen [--check]  write kafka-protocol/src/messages/ from the schemas; --check: fail if stale
+  golden             write kafka-protocol/tests/golden/ with Java's own classes (needs mvn, javac)
+  golden read DIR    let Java read the record batches in DIR/*.bin, and print what it sees
+";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let root = root();
+    match args.as_slice() {
+        ["schemas"] => schemas::run(&root),
+        ["codegen"] => codegen::run(&root),
+        ["codegen", "--check"] => codegen::check(&root),
+        ["golden"] => golden::run(&root),
+        ["golden", "read", dir] => golden::read_batches(&root, Path::new(dir)),
+        [] | ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        _ => bail!("unknown task or option `{}`\n\n{USAGE}", args.join(" ")),
+    }
+}
+
+/// The workspace's top level.
+fn root() -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().unwrap_or(manifest).to_path_buf()
+}
