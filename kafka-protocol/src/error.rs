@@ -235,8 +235,11 @@ impl EncodeError {
 impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} v{}: ", self.message, self.version)?;
-        if !self.field.is_empty() {
-            write!(f, "{} ", self.field)?;
+        // A field of the message itself needs no second mention of the message.
+        let of_message = |field: &'static str| field.strip_prefix(self.message)?.strip_prefix('.');
+        match of_message(self.field).unwrap_or(self.field) {
+            "" => {}
+            field => write!(f, "{field} ")?,
         }
         self.kind.fmt(f)
     }
@@ -275,17 +278,17 @@ impl fmt::Display for EncodeErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnsupportedField => {
-                f.write_str("is set, but does not exist in this version and must not be dropped")
+                f.write_str("is set, but does not exist in this version and may not be dropped")
             }
             Self::UnexpectedNull => f.write_str("is null, which this version does not allow"),
             Self::TooLong { length, limit } => {
                 write!(f, "has length {length}, at most {limit} can be written")
             }
             Self::TagInUse { tag } => {
-                write!(f, "unknown tagged field {tag} collides with a known one or repeats")
+                write!(f, "use tag {tag}, which belongs to a known field")
             }
             Self::UnsupportedVersion { supported } => {
-                write!(f, "is an unsupported version, known are {supported}")
+                write!(f, "unsupported version, known are {supported}")
             }
         }
     }

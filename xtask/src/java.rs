@@ -24,9 +24,7 @@ pub(crate) struct Java {
 impl Java {
     /// Takes the root of the workspace.
     pub(crate) fn new(root: &Path) -> Self {
-        Self {
-            folder: root.join("target/java"),
-        }
+        Self { folder: root.join("target/java") }
     }
 
     /// Fetches the artifacts `group:artifact:version` with all they need at run time, once:
@@ -43,10 +41,7 @@ impl Java {
             let mut maven = Command::new("mvn");
             maven
                 .args(["--quiet", "--batch-mode"])
-                .arg(property(
-                    "maven.repo.local",
-                    &self.folder.join("repository"),
-                ))
+                .arg(property("maven.repo.local", &self.folder.join("repository")))
                 .arg("--file")
                 .arg(&pom)
                 .arg(COPY_DEPENDENCIES)
@@ -91,10 +86,7 @@ impl ClassPath {
     /// Java with this class path and main class, to be given arguments, input and output.
     pub(crate) fn command(&self, main_class: &str) -> Result<Command> {
         let mut command = Command::new("java");
-        command
-            .arg("-classpath")
-            .arg(self.argument()?)
-            .arg(main_class);
+        command.arg("-classpath").arg(self.argument()?).arg(main_class);
         Ok(command)
     }
 
@@ -205,9 +197,6 @@ mod tests {
     #[test]
     fn artifact_without_version_is_refused() {
         let error = pom_text(&["a.b:c"]).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "`a.b:c` is not of the form group:artifact:version"
-        );
+        assert_eq!(error.to_string(), "`a.b:c` is not of the form group:artifact:version");
     }
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use crate::support::{from_hex, golden_lines, path};
 use kafka_protocol::records::{
     Compression, CrcCheck, RecordBatch, RecordBatchBuilder, RecordBatches, RecordHeader, Records,
     TimestampType,
 };
 use kafka_protocol::{DecodeErrorKind, DecodeLimits};
-use crate::support::{from_hex, golden_lines, path};
 
 /// A golden batch: its facts by name, and its lines of records.
 struct Golden {

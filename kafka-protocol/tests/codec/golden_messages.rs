@@ -1,5 +1,6 @@
 //! Java's bytes: read, written again to the last byte, and what is in them.
 
+use crate::support::{MessageVisitor, from_hex, golden_lines, visit_message};
 use bytes::Bytes;
 use kafka_protocol::messages::metadata::{MetadataRequest, MetadataResponse};
 use kafka_protocol::messages::{
@@ -7,7 +8,6 @@ use kafka_protocol::messages::{
     ProduceResponse,
 };
 use kafka_protocol::{Encoder, ErrorCode, Message, RequestHeader, ResponseHeader};
-use crate::support::{MessageVisitor, from_hex, golden_lines, visit_message};
 
 const MESSAGES: [&str; 8] = [
     "ApiVersionsRequest",

@@ -1,7 +1,7 @@
 //! Java's tables: error codes, APIs and their header versions.
 
-use kafka_protocol::{ApiKey, ErrorCode, VersionRange};
 use crate::support::golden_lines;
+use kafka_protocol::{ApiKey, ErrorCode, VersionRange};
 
 fn fact<'l>(words: &[&'l str], name: &str) -> &'l str {
     let find = |word: &&'l str| word.strip_prefix(name)?.strip_prefix('=');

@@ -1,0 +1,195 @@
+//! Input that means harm, or that belongs to somebody else: an error, quickly, and memory small.
+
+use bytes::Bytes;
+use kafka_protocol::messages::metadata::{
+    MetadataResponse, MetadataResponsePartition, MetadataResponseTopic,
+};
+use kafka_protocol::records::{
+    Compression, CompressionOptions, Compressor, CrcCheck, RecordBatch, RecordBatchBuilder,
+};
+use kafka_protocol::{
+    ApiKey, DecodeError, DecodeErrorKind, DecodeLimits, Message, RequestHeader, ResponseHeader,
+};
+
+use crate::support::{MessageVisitor, from_hex, golden_lines, visit_message};
+
+/// Runs `decode` and gives its result with the bytes that it allocated.
+fn allocated<T>(decode: impl FnOnce() -> T) -> (T, usize) {
+    let mut result = None;
+    let info = allocation_counter::measure(|| result = Some(decode()));
+    (result.expect("measured"), info.bytes_total as usize)
+}
+
+/// Reads `bytes` as a message in every version, and holds the memory against the bound.
+struct WithinBound<'b>(&'b Bytes);
+
+impl MessageVisitor for WithinBound<'_> {
+    fn visit<M: Message>(self) {
+        for version in M::VERSIONS.iter() {
+            assert_within_bound::<M>(version, self.0);
+        }
+    }
+}
+
+fn assert_within_bound<M: Message>(version: i16, bytes: &Bytes) {
+    let bound = M::MEMORY_PER_BYTE * bytes.len() + DecodeLimits::SLACK;
+    let (result, memory) = allocated(|| M::decode(&mut bytes.clone(), version));
+    let name = M::NAME;
+    assert!(memory <= bound, "{name} v{version}: {memory} > {bound}: {bytes:?} {result:?}");
+}
+
+fn every_message(visit: impl Fn(&str)) {
+    for key in ApiKey::ALL {
+        let name = key.name().expect("a known API");
+        visit(&format!("{name}Request"));
+        visit(&format!("{name}Response"));
+    }
+}
+
+/// kafka-protocol-rs#152: a count of 54 million made a decoder allocate 3.6 GiB.
+#[test]
+fn eight_bytes_cost_no_gigabytes() {
+    let eight = Bytes::from_static(&[0x03, 0x00, 0x00, 0x03, 0x3c, 0x0c, 0x00, 0xb6]);
+    every_message(|name| visit_message(name, WithinBound(&eight)));
+}
+
+#[test]
+fn the_largest_counts_cost_nothing() {
+    for hostile in [&[0x7f; 64][..], &[0xff; 64], &[0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0, 0, 0, 0]] {
+        let hostile = Bytes::from_static(hostile);
+        every_message(|name| visit_message(name, WithinBound(&hostile)));
+    }
+}
+
+/// A wrong address is met by honest users too: kafka-go#1439.
+#[test]
+fn bytes_of_other_services_are_errors() {
+    for other in [
+        &b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"[..],
+        b"\x15\x03\x01\x00\x02\x02\x46",
+        b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n",
+    ] {
+        let other = Bytes::from_static(other);
+        every_message(|name| visit_message(name, WithinBound(&other)));
+        let error = RequestHeader::decode(&mut other.clone()).unwrap_err();
+        assert!(matches!(error.kind(), DecodeErrorKind::UnknownApiKey(_)), "{error}");
+        assert!(MetadataResponse::decode(&mut other.clone(), 12).is_err());
+    }
+}
+
+/// Every golden frame cut at every byte, and with every byte replaced by the ones that hurt most.
+#[test]
+fn damaged_messages_stay_within_their_bound() {
+    struct Damaged;
+    impl MessageVisitor for Damaged {
+        fn visit<M: Message>(self) {
+            for line in golden_lines(&format!("messages/{}.txt", M::NAME)) {
+                let words: Vec<&str> = line.split(' ').collect();
+                let (version, bytes) = (words[0][1..].parse().unwrap(), from_hex(words[2]));
+                for at in 0..bytes.len() {
+                    assert_within_bound::<M>(version, &bytes.slice(..at));
+                    for byte in [0x00, 0x7f, 0x80, 0xff] {
+                        let mut damaged = bytes.to_vec();
+                        damaged[at] = byte;
+                        assert_within_bound::<M>(version, &damaged.into());
+                    }
+                }
+            }
+        }
+    }
+    for message in ["MetadataResponse", "ProduceResponse", "ApiVersionsResponse", "ProduceRequest"]
+    {
+        visit_message(message, Damaged);
+    }
+}
+
+#[test]
+fn less_memory_is_allowed_where_less_is_asked() {
+    let mut frame = Vec::new();
+    let response =
+        MetadataResponse { brokers: vec![Default::default(); 100], ..Default::default() };
+    response.encode(&mut frame, 12).unwrap();
+    let frame = Bytes::from(frame);
+    let decode = |limits: &DecodeLimits| {
+        MetadataResponse::decode_with(&mut frame.clone(), 12, limits).map(|_| ())
+    };
+    assert_eq!(decode(&DecodeLimits::default()), Ok(()));
+    let error = decode(&DecodeLimits::default().with_allocation(1000)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "MetadataResponse v12: brokers at byte 4: \
+         decoding would allocate more than the limit of 1000 bytes"
+    );
+}
+
+#[test]
+fn an_error_says_where_it_is() {
+    let mut frame = Vec::new();
+    let partition =
+        MetadataResponsePartition { replica_nodes: [1, 2, 3].into(), ..Default::default() };
+    let topic = MetadataResponseTopic {
+        name: Some("orders".into()),
+        partitions: vec![partition; 2],
+        ..Default::default()
+    };
+    let response = MetadataResponse { topics: vec![topic], ..Default::default() };
+    response.encode(&mut frame, 12).unwrap();
+    let cut = Bytes::from(frame).slice(..76);
+    let error = MetadataResponse::decode(&mut cut.clone(), 12).unwrap_err();
+    assert_eq!((error.message(), error.version()), ("MetadataResponse", 12));
+    assert_eq!(error.path(), "topics[0].partitions[1].leader_id");
+    assert!(matches!(error.kind(), DecodeErrorKind::Truncated { .. }), "{error}");
+
+    let error = MetadataResponse::decode(&mut cut.clone(), 99).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "MetadataResponse v99: at byte 0: unsupported version, known are 0 to 13"
+    );
+    let error = ResponseHeader::decode(&mut cut.slice(..3), 0).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "ResponseHeader v0: correlation_id at byte 0: needs 4 bytes, only 3 are left"
+    );
+}
+
+fn decode_bomb(codec: Compression, limit: usize) -> (Result<RecordBatch, DecodeError>, usize) {
+    let mut builder = RecordBatchBuilder::new();
+    builder.append(0, None, Some(&vec![0; 32 << 20]), &[]).unwrap();
+    let mut compressor = Compressor::new(CompressionOptions::from(codec));
+    let body = builder.finish().compress(&mut compressor).unwrap();
+    assert!(body.len() < 4 << 20, "{codec}: {} bytes", body.len());
+    let bytes = body.to_bytes(&body.header());
+    let limits = DecodeLimits::default().with_decompressed(limit);
+    allocated(|| RecordBatch::decode_with(&mut bytes.clone(), CrcCheck::Check, &limits))
+}
+
+#[test]
+fn a_decompression_bomb_stops_at_the_limit() {
+    for codec in [Compression::Gzip, Compression::Snappy, Compression::Lz4, Compression::Zstd] {
+        let (result, memory) = decode_bomb(codec, 1 << 20);
+        let error = result.unwrap_err();
+        assert!(error.to_string().contains("1048576"), "{error}");
+        assert!(memory < 16 << 20, "{codec}: {memory} bytes");
+        let (result, _) = decode_bomb(codec, 64 << 20);
+        assert!(result.unwrap().records().len() > 32 << 20, "{codec}");
+    }
+}
+
+#[test]
+fn a_false_record_count_is_an_error_and_reserves_nothing() {
+    let mut builder = RecordBatchBuilder::new();
+    builder.append(0, None, None, &[]).unwrap();
+    let body = builder.finish();
+    for count in [0, 2, i32::MAX] {
+        let mut header = body.header();
+        header.record_count = count;
+        let batch = RecordBatch::decode(&mut body.to_bytes(&header)).unwrap();
+        let (records, memory) = allocated(|| batch.iter().collect::<Vec<_>>());
+        assert!(records.last().unwrap().is_err(), "{count}: {records:?}");
+        assert!(memory < 4096, "{count}: {memory}");
+    }
+    let mut header = body.header();
+    header.record_count = -1;
+    let error = RecordBatch::decode(&mut body.to_bytes(&header)).unwrap_err();
+    assert_eq!(error.to_string(), "RecordBatch v2: at byte 57: invalid length -1");
+}

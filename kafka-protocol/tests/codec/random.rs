@@ -94,12 +94,7 @@ impl<'s> Writer<'s> {
         }
     }
 
-    fn tagged(
-        &self,
-        fields: &[&Value],
-        random: &mut Option<&mut Random<'_>>,
-        out: &mut Vec<u8>,
-    ) {
+    fn tagged(&self, fields: &[&Value], random: &mut Option<&mut Random<'_>>, out: &mut Vec<u8>) {
         let mut tagged: Vec<(u64, Vec<u8>)> = Vec::new();
         for field in fields {
             let Some(tag) = field["tag"].as_u64() else { continue };
@@ -213,11 +208,7 @@ impl<'s> Writer<'s> {
     }
 }
 
-fn number<const N: usize>(
-    field: &Value,
-    random: &mut Option<&mut Random<'_>>,
-    out: &mut Vec<u8>,
-) {
+fn number<const N: usize>(field: &Value, random: &mut Option<&mut Random<'_>>, out: &mut Vec<u8>) {
     let value = match random {
         None => {
             let text = field["default"].as_str().unwrap_or("0");
