@@ -39,21 +39,30 @@ impl Int32Array {
         }
     }
 
+    /// Most elements that need no allocation.
+    pub(crate) const INLINE_MAX: usize = INLINE_MAX;
+
     /// From big-endian bytes, four an element.
     #[inline]
     pub(crate) fn from_wire(wire: &[u8]) -> Self {
-        let values = wire
-            .chunks_exact(4)
-            .map(|bytes| bytes.first_chunk().map_or(0, |bytes| i32::from_be_bytes(*bytes)));
-        if values.len() > INLINE_MAX {
-            return Self(Repr::Heap(values.collect()));
-        }
         let mut elements = [0; INLINE_MAX];
-        let len = values.len() as u8;
-        for (element, value) in elements.iter_mut().zip(values) {
-            *element = value;
+        let mut rest = wire;
+        for (len, element) in elements.iter_mut().enumerate() {
+            let Some((bytes, behind)) = rest.split_first_chunk() else {
+                return Self(Repr::Inline { len: len as u8, elements });
+            };
+            *element = i32::from_be_bytes(*bytes);
+            rest = behind;
         }
-        Self(Repr::Inline { len, elements })
+        if rest.is_empty() {
+            return Self(Repr::Inline { len: INLINE_MAX as u8, elements });
+        }
+        Self::long_from_wire(wire)
+    }
+
+    fn long_from_wire(wire: &[u8]) -> Self {
+        let value = |bytes: &[u8]| bytes.first_chunk().map_or(0, |b| i32::from_be_bytes(*b));
+        Self(Repr::Heap(wire.chunks_exact(4).map(value).collect()))
     }
 }
 
@@ -107,13 +116,17 @@ impl FromIterator<i32> for Int32Array {
     fn from_iter<I: IntoIterator<Item = i32>>(values: I) -> Self {
         let mut values = values.into_iter();
         let mut elements = [0; INLINE_MAX];
-        for len in 0..INLINE_MAX {
+        for (len, element) in elements.iter_mut().enumerate() {
             let Some(value) = values.next() else {
                 return Self(Repr::Inline { len: len as u8, elements });
             };
-            elements[len] = value;
+            *element = value;
         }
+        let Some(next) = values.next() else {
+            return Self(Repr::Inline { len: INLINE_MAX as u8, elements });
+        };
         let mut heap = elements.to_vec();
+        heap.push(next);
         heap.extend(values);
         Self(Repr::Heap(heap))
     }

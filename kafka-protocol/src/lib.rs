@@ -45,6 +45,10 @@
 //! | `gzip`, `snappy`, `lz4`, `zstd` | a codec for [`records`] |
 //! | `lz4-hc` | levels of lz4 other than Java's default, with the C library |
 
+#![cfg_attr(
+    not(feature = "all"),
+    allow(dead_code, reason = "a group of messages need not use every type of the wire")
+)]
 #![warn(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -81,3 +85,9 @@ pub use primitives::encoder::Encoder;
 pub use string::KafkaString;
 pub use tagged::UnknownTaggedFields;
 pub use uuid::{ParseUuidError, Uuid};
+
+/// The examples of the READMEs, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::primitives::parse::{Context, Parsed};
+use crate::primitives::parsed::{Context, Parsed};
 use crate::{ApiKey, DecodeError, DecodeErrorKind, DecodeLimits};
 use crate::{EncodeError, EncodeErrorKind, Encoder, VersionRange};
 

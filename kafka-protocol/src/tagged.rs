@@ -7,6 +7,7 @@ use bytes::Bytes;
 /// A newer peer may send them; they are kept as raw bytes and written back, so that a proxy loses
 /// nothing. Costs 8 bytes when there are none, which is nearly always.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::box_collection, reason = "a third of the size in every struct of every message")]
 pub struct UnknownTaggedFields(Option<Box<Vec<(u32, Bytes)>>>);
 
 impl UnknownTaggedFields {
@@ -17,7 +18,10 @@ impl UnknownTaggedFields {
     pub fn insert(&mut self, tag: u32, value: Bytes) {
         let fields = self.0.get_or_insert_default();
         match fields.binary_search_by_key(&tag, |(tag, _)| *tag) {
-            Ok(at) => fields[at].1 = value,
+            Ok(at) => {
+                fields.remove(at);
+                fields.insert(at, (tag, value));
+            }
             Err(at) => fields.insert(at, (tag, value)),
         }
     }

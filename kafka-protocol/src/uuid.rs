@@ -55,11 +55,16 @@ impl fmt::Display for Uuid {
         let mut text = String::with_capacity(TEXT_LEN);
         // 21 digits of 6 bits from the top; the last digit carries 2 bits and 4 zeros.
         for digit in 0..21 {
-            text.push(char::from(DIGITS[(bits >> (122 - 6 * digit)) as usize & 63]));
+            text.push(digit_of(bits >> (122 - 6 * digit)));
         }
-        text.push(char::from(DIGITS[(bits << 4) as usize & 63]));
+        text.push(digit_of(bits << 4));
         f.pad(&text)
     }
+}
+
+/// The digit of the lowest six bits.
+fn digit_of(bits: u128) -> char {
+    DIGITS.get(bits as usize & 63).map_or('A', |digit| char::from(*digit))
 }
 
 impl fmt::Debug for Uuid {

@@ -1,10 +1,15 @@
 //! The workspace's own tools, as `cargo xtask <task>`.
 
+mod cargo;
+mod ci;
 mod codegen;
+mod fuzz;
 mod golden;
 mod java;
+mod outside;
 mod schema;
 mod schemas;
+mod tidy;
 mod versions;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +20,11 @@ use anyhow::{Result, bail};
 const USAGE: &str = "\
 cargo xtask <task>
 
+  ci                 every check but the tests, with the time of each
+  tidy               house rules: sizes, names, leftovers
+  outside            a crate outside the workspace that depends on the codec alone
+  fuzz [--seconds N] [--target NAME] [--seeds-only]
+                     every fuzz target for N seconds each (10), from seeds made of the golden files
   schemas            write kafka-protocol/schemas/ from the published kafka-clients jar (needs mvn)
   codegen [--check]  write kafka-protocol/src/messages/ from the schemas; --check: fail if stale
   golden             write kafka-protocol/tests/golden/ with Java's own classes (needs mvn, javac)
@@ -36,6 +46,10 @@ fn run() -> Result<()> {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let root = root();
     match args.as_slice() {
+        ["ci"] => ci::run(&root),
+        ["tidy"] => tidy::run(&root),
+        ["outside"] => outside::run(&root),
+        ["fuzz", options @ ..] => fuzz::run(&root, options),
         ["schemas"] => schemas::run(&root),
         ["codegen"] => codegen::run(&root),
         ["codegen", "--check"] => codegen::check(&root),

@@ -75,7 +75,7 @@ pub(crate) struct Field {
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) ignorable: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) fields: Vec<Field>,
+    pub(crate) fields: Vec<Self>,
 
     #[serde(default, rename = "about", skip_serializing)]
     _about: Option<String>,
@@ -103,7 +103,7 @@ pub(crate) enum Type {
     Bytes,
     Records,
     Struct(String),
-    Array(Box<Type>),
+    Array(Box<Self>),
 }
 
 fn is_false(value: &bool) -> bool {

@@ -48,10 +48,11 @@ impl Versions {
     }
 
     pub(crate) fn iter(self) -> impl Iterator<Item = i16> {
-        match self {
-            Self::None => 1..=0,
-            Self::Range { min, max } => min..=max,
-        }
+        let range = match self {
+            Self::None => None,
+            Self::Range { min, max } => Some(min..=max),
+        };
+        range.into_iter().flatten()
     }
 }
 

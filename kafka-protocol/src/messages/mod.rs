@@ -1,4 +1,4 @@
-//! Kafka's messages, one module an API: a request, its response, and their structs.
+//! Kafka's messages, one module an API: a request, its response, their structs.
 //!
 //! | Cargo feature | modules |
 //! |---|---|

@@ -31,187 +31,254 @@ pub trait RequestVisitor {
 
 /// Calls the visitor with the request type of an API; `None` if the API is unknown or its Cargo feature is off.
 pub fn visit_request<V: RequestVisitor>(key: ApiKey, visitor: V) -> Option<V::Output> {
-    Some(match key { #[cfg(feature = "producer")]
-ApiKey::PRODUCE => visitor.visit::<super::producer::produce::ProduceRequest>(),
-#[cfg(feature = "consumer")]
-ApiKey::FETCH => visitor.visit::<super::consumer::fetch::FetchRequest>(),
-#[cfg(feature = "consumer")]
-ApiKey::LIST_OFFSETS => visitor.visit::<super::consumer::list_offsets::ListOffsetsRequest>(),
-#[cfg(feature = "producer")]
-ApiKey::METADATA => visitor.visit::<super::producer::metadata::MetadataRequest>(),
-#[cfg(feature = "consumer")]
-ApiKey::OFFSET_COMMIT => visitor.visit::<super::consumer::offset_commit::OffsetCommitRequest>(),
-#[cfg(feature = "consumer")]
-ApiKey::OFFSET_FETCH => visitor.visit::<super::consumer::offset_fetch::OffsetFetchRequest>(),
-#[cfg(feature = "producer")]
-ApiKey::FIND_COORDINATOR => visitor.visit::<super::producer::find_coordinator::FindCoordinatorRequest>(),
-#[cfg(feature = "consumer")]
-ApiKey::JOIN_GROUP => visitor.visit::<super::consumer::join_group::JoinGroupRequest>(),
-#[cfg(feature = "consumer")]
-ApiKey::HEARTBEAT => visitor.visit::<super::consumer::heartbeat::HeartbeatRequest>(),
-#[cfg(feature = "consumer")]
-ApiKey::LEAVE_GROUP => visitor.visit::<super::consumer::leave_group::LeaveGroupRequest>(),
-#[cfg(feature = "consumer")]
-ApiKey::SYNC_GROUP => visitor.visit::<super::consumer::sync_group::SyncGroupRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::DESCRIBE_GROUPS => visitor.visit::<super::admin::describe_groups::DescribeGroupsRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::LIST_GROUPS => visitor.visit::<super::admin::list_groups::ListGroupsRequest>(),
-#[cfg(feature = "producer")]
-ApiKey::SASL_HANDSHAKE => visitor.visit::<super::producer::sasl_handshake::SaslHandshakeRequest>(),
-#[cfg(feature = "producer")]
-ApiKey::API_VERSIONS => visitor.visit::<super::producer::api_versions::ApiVersionsRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::CREATE_TOPICS => visitor.visit::<super::admin::create_topics::CreateTopicsRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::DELETE_TOPICS => visitor.visit::<super::admin::delete_topics::DeleteTopicsRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::DELETE_RECORDS => visitor.visit::<super::admin::delete_records::DeleteRecordsRequest>(),
-#[cfg(feature = "producer")]
-ApiKey::INIT_PRODUCER_ID => visitor.visit::<super::producer::init_producer_id::InitProducerIdRequest>(),
-#[cfg(feature = "consumer")]
-ApiKey::OFFSET_FOR_LEADER_EPOCH => visitor.visit::<super::consumer::offset_for_leader_epoch::OffsetForLeaderEpochRequest>(),
-#[cfg(feature = "producer")]
-ApiKey::ADD_PARTITIONS_TO_TXN => visitor.visit::<super::producer::add_partitions_to_txn::AddPartitionsToTxnRequest>(),
-#[cfg(feature = "producer")]
-ApiKey::ADD_OFFSETS_TO_TXN => visitor.visit::<super::producer::add_offsets_to_txn::AddOffsetsToTxnRequest>(),
-#[cfg(feature = "producer")]
-ApiKey::END_TXN => visitor.visit::<super::producer::end_txn::EndTxnRequest>(),
-#[cfg(feature = "broker")]
-ApiKey::WRITE_TXN_MARKERS => visitor.visit::<super::broker::write_txn_markers::WriteTxnMarkersRequest>(),
-#[cfg(feature = "producer")]
-ApiKey::TXN_OFFSET_COMMIT => visitor.visit::<super::producer::txn_offset_commit::TxnOffsetCommitRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::DESCRIBE_ACLS => visitor.visit::<super::admin::describe_acls::DescribeAclsRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::CREATE_ACLS => visitor.visit::<super::admin::create_acls::CreateAclsRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::DELETE_ACLS => visitor.visit::<super::admin::delete_acls::DeleteAclsRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::DESCRIBE_CONFIGS => visitor.visit::<super::admin::describe_configs::DescribeConfigsRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::ALTER_CONFIGS => visitor.visit::<super::admin::alter_configs::AlterConfigsRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::ALTER_REPLICA_LOG_DIRS => visitor.visit::<super::admin::alter_replica_log_dirs::AlterReplicaLogDirsRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::DESCRIBE_LOG_DIRS => visitor.visit::<super::admin::describe_log_dirs::DescribeLogDirsRequest>(),
-#[cfg(feature = "producer")]
-ApiKey::SASL_AUTHENTICATE => visitor.visit::<super::producer::sasl_authenticate::SaslAuthenticateRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::CREATE_PARTITIONS => visitor.visit::<super::admin::create_partitions::CreatePartitionsRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::CREATE_DELEGATION_TOKEN => visitor.visit::<super::admin::create_delegation_token::CreateDelegationTokenRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::RENEW_DELEGATION_TOKEN => visitor.visit::<super::admin::renew_delegation_token::RenewDelegationTokenRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::EXPIRE_DELEGATION_TOKEN => visitor.visit::<super::admin::expire_delegation_token::ExpireDelegationTokenRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::DESCRIBE_DELEGATION_TOKEN => visitor.visit::<super::admin::describe_delegation_token::DescribeDelegationTokenRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::DELETE_GROUPS => visitor.visit::<super::admin::delete_groups::DeleteGroupsRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::ELECT_LEADERS => visitor.visit::<super::admin::elect_leaders::ElectLeadersRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::INCREMENTAL_ALTER_CONFIGS => visitor.visit::<super::admin::incremental_alter_configs::IncrementalAlterConfigsRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::ALTER_PARTITION_REASSIGNMENTS => visitor.visit::<super::admin::alter_partition_reassignments::AlterPartitionReassignmentsRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::LIST_PARTITION_REASSIGNMENTS => visitor.visit::<super::admin::list_partition_reassignments::ListPartitionReassignmentsRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::OFFSET_DELETE => visitor.visit::<super::admin::offset_delete::OffsetDeleteRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::DESCRIBE_CLIENT_QUOTAS => visitor.visit::<super::admin::describe_client_quotas::DescribeClientQuotasRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::ALTER_CLIENT_QUOTAS => visitor.visit::<super::admin::alter_client_quotas::AlterClientQuotasRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::DESCRIBE_USER_SCRAM_CREDENTIALS => visitor.visit::<super::admin::describe_user_scram_credentials::DescribeUserScramCredentialsRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::ALTER_USER_SCRAM_CREDENTIALS => visitor.visit::<super::admin::alter_user_scram_credentials::AlterUserScramCredentialsRequest>(),
-#[cfg(feature = "broker")]
-ApiKey::VOTE => visitor.visit::<super::broker::vote::VoteRequest>(),
-#[cfg(feature = "broker")]
-ApiKey::BEGIN_QUORUM_EPOCH => visitor.visit::<super::broker::begin_quorum_epoch::BeginQuorumEpochRequest>(),
-#[cfg(feature = "broker")]
-ApiKey::END_QUORUM_EPOCH => visitor.visit::<super::broker::end_quorum_epoch::EndQuorumEpochRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::DESCRIBE_QUORUM => visitor.visit::<super::admin::describe_quorum::DescribeQuorumRequest>(),
-#[cfg(feature = "broker")]
-ApiKey::ALTER_PARTITION => visitor.visit::<super::broker::alter_partition::AlterPartitionRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::UPDATE_FEATURES => visitor.visit::<super::admin::update_features::UpdateFeaturesRequest>(),
-#[cfg(feature = "broker")]
-ApiKey::ENVELOPE => visitor.visit::<super::broker::envelope::EnvelopeRequest>(),
-#[cfg(feature = "broker")]
-ApiKey::FETCH_SNAPSHOT => visitor.visit::<super::broker::fetch_snapshot::FetchSnapshotRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::DESCRIBE_CLUSTER => visitor.visit::<super::admin::describe_cluster::DescribeClusterRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::DESCRIBE_PRODUCERS => visitor.visit::<super::admin::describe_producers::DescribeProducersRequest>(),
-#[cfg(feature = "broker")]
-ApiKey::BROKER_REGISTRATION => visitor.visit::<super::broker::broker_registration::BrokerRegistrationRequest>(),
-#[cfg(feature = "broker")]
-ApiKey::BROKER_HEARTBEAT => visitor.visit::<super::broker::broker_heartbeat::BrokerHeartbeatRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::UNREGISTER_BROKER => visitor.visit::<super::admin::unregister_broker::UnregisterBrokerRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::DESCRIBE_TRANSACTIONS => visitor.visit::<super::admin::describe_transactions::DescribeTransactionsRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::LIST_TRANSACTIONS => visitor.visit::<super::admin::list_transactions::ListTransactionsRequest>(),
-#[cfg(feature = "broker")]
-ApiKey::ALLOCATE_PRODUCER_IDS => visitor.visit::<super::broker::allocate_producer_ids::AllocateProducerIdsRequest>(),
-#[cfg(feature = "consumer")]
-ApiKey::CONSUMER_GROUP_HEARTBEAT => visitor.visit::<super::consumer::consumer_group_heartbeat::ConsumerGroupHeartbeatRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::CONSUMER_GROUP_DESCRIBE => visitor.visit::<super::admin::consumer_group_describe::ConsumerGroupDescribeRequest>(),
-#[cfg(feature = "broker")]
-ApiKey::CONTROLLER_REGISTRATION => visitor.visit::<super::broker::controller_registration::ControllerRegistrationRequest>(),
-#[cfg(feature = "producer")]
-ApiKey::GET_TELEMETRY_SUBSCRIPTIONS => visitor.visit::<super::producer::get_telemetry_subscriptions::GetTelemetrySubscriptionsRequest>(),
-#[cfg(feature = "producer")]
-ApiKey::PUSH_TELEMETRY => visitor.visit::<super::producer::push_telemetry::PushTelemetryRequest>(),
-#[cfg(feature = "broker")]
-ApiKey::ASSIGN_REPLICAS_TO_DIRS => visitor.visit::<super::broker::assign_replicas_to_dirs::AssignReplicasToDirsRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::LIST_CONFIG_RESOURCES => visitor.visit::<super::admin::list_config_resources::ListConfigResourcesRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::DESCRIBE_TOPIC_PARTITIONS => visitor.visit::<super::admin::describe_topic_partitions::DescribeTopicPartitionsRequest>(),
-#[cfg(feature = "consumer")]
-ApiKey::SHARE_GROUP_HEARTBEAT => visitor.visit::<super::consumer::share_group_heartbeat::ShareGroupHeartbeatRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::SHARE_GROUP_DESCRIBE => visitor.visit::<super::admin::share_group_describe::ShareGroupDescribeRequest>(),
-#[cfg(feature = "consumer")]
-ApiKey::SHARE_FETCH => visitor.visit::<super::consumer::share_fetch::ShareFetchRequest>(),
-#[cfg(feature = "consumer")]
-ApiKey::SHARE_ACKNOWLEDGE => visitor.visit::<super::consumer::share_acknowledge::ShareAcknowledgeRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::ADD_RAFT_VOTER => visitor.visit::<super::admin::add_raft_voter::AddRaftVoterRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::REMOVE_RAFT_VOTER => visitor.visit::<super::admin::remove_raft_voter::RemoveRaftVoterRequest>(),
-#[cfg(feature = "broker")]
-ApiKey::UPDATE_RAFT_VOTER => visitor.visit::<super::broker::update_raft_voter::UpdateRaftVoterRequest>(),
-#[cfg(feature = "broker")]
-ApiKey::INITIALIZE_SHARE_GROUP_STATE => visitor.visit::<super::broker::initialize_share_group_state::InitializeShareGroupStateRequest>(),
-#[cfg(feature = "broker")]
-ApiKey::READ_SHARE_GROUP_STATE => visitor.visit::<super::broker::read_share_group_state::ReadShareGroupStateRequest>(),
-#[cfg(feature = "broker")]
-ApiKey::WRITE_SHARE_GROUP_STATE => visitor.visit::<super::broker::write_share_group_state::WriteShareGroupStateRequest>(),
-#[cfg(feature = "broker")]
-ApiKey::DELETE_SHARE_GROUP_STATE => visitor.visit::<super::broker::delete_share_group_state::DeleteShareGroupStateRequest>(),
-#[cfg(feature = "broker")]
-ApiKey::READ_SHARE_GROUP_STATE_SUMMARY => visitor.visit::<super::broker::read_share_group_state_summary::ReadShareGroupStateSummaryRequest>(),
-#[cfg(feature = "consumer")]
-ApiKey::STREAMS_GROUP_HEARTBEAT => visitor.visit::<super::consumer::streams_group_heartbeat::StreamsGroupHeartbeatRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::STREAMS_GROUP_DESCRIBE => visitor.visit::<super::admin::streams_group_describe::StreamsGroupDescribeRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::DESCRIBE_SHARE_GROUP_OFFSETS => visitor.visit::<super::admin::describe_share_group_offsets::DescribeShareGroupOffsetsRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::ALTER_SHARE_GROUP_OFFSETS => visitor.visit::<super::admin::alter_share_group_offsets::AlterShareGroupOffsetsRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::DELETE_SHARE_GROUP_OFFSETS => visitor.visit::<super::admin::delete_share_group_offsets::DeleteShareGroupOffsetsRequest>(),
-#[cfg(feature = "consumer")]
-ApiKey::STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE => visitor.visit::<super::consumer::streams_group_topology_description_update::StreamsGroupTopologyDescriptionUpdateRequest>(),
-#[cfg(feature = "admin")]
-ApiKey::UNREGISTER_CONTROLLER => visitor.visit::<super::admin::unregister_controller::UnregisterControllerRequest>(),
- _ => { drop(visitor); return None; } })
+    match key {
+        #[cfg(feature = "producer")]
+        ApiKey::PRODUCE => Some(visitor.visit::<super::ProduceRequest>()),
+        #[cfg(feature = "consumer")]
+        ApiKey::FETCH => Some(visitor.visit::<super::FetchRequest>()),
+        #[cfg(feature = "consumer")]
+        ApiKey::LIST_OFFSETS => Some(visitor.visit::<super::ListOffsetsRequest>()),
+        #[cfg(feature = "producer")]
+        ApiKey::METADATA => Some(visitor.visit::<super::MetadataRequest>()),
+        #[cfg(feature = "consumer")]
+        ApiKey::OFFSET_COMMIT => Some(visitor.visit::<super::OffsetCommitRequest>()),
+        #[cfg(feature = "consumer")]
+        ApiKey::OFFSET_FETCH => Some(visitor.visit::<super::OffsetFetchRequest>()),
+        #[cfg(feature = "producer")]
+        ApiKey::FIND_COORDINATOR => Some(visitor.visit::<super::FindCoordinatorRequest>()),
+        #[cfg(feature = "consumer")]
+        ApiKey::JOIN_GROUP => Some(visitor.visit::<super::JoinGroupRequest>()),
+        #[cfg(feature = "consumer")]
+        ApiKey::HEARTBEAT => Some(visitor.visit::<super::HeartbeatRequest>()),
+        #[cfg(feature = "consumer")]
+        ApiKey::LEAVE_GROUP => Some(visitor.visit::<super::LeaveGroupRequest>()),
+        #[cfg(feature = "consumer")]
+        ApiKey::SYNC_GROUP => Some(visitor.visit::<super::SyncGroupRequest>()),
+        #[cfg(feature = "admin")]
+        ApiKey::DESCRIBE_GROUPS => Some(visitor.visit::<super::DescribeGroupsRequest>()),
+        #[cfg(feature = "admin")]
+        ApiKey::LIST_GROUPS => Some(visitor.visit::<super::ListGroupsRequest>()),
+        #[cfg(feature = "producer")]
+        ApiKey::SASL_HANDSHAKE => Some(visitor.visit::<super::SaslHandshakeRequest>()),
+        #[cfg(feature = "producer")]
+        ApiKey::API_VERSIONS => Some(visitor.visit::<super::ApiVersionsRequest>()),
+        #[cfg(feature = "admin")]
+        ApiKey::CREATE_TOPICS => Some(visitor.visit::<super::CreateTopicsRequest>()),
+        #[cfg(feature = "admin")]
+        ApiKey::DELETE_TOPICS => Some(visitor.visit::<super::DeleteTopicsRequest>()),
+        #[cfg(feature = "admin")]
+        ApiKey::DELETE_RECORDS => Some(visitor.visit::<super::DeleteRecordsRequest>()),
+        #[cfg(feature = "producer")]
+        ApiKey::INIT_PRODUCER_ID => Some(visitor.visit::<super::InitProducerIdRequest>()),
+        #[cfg(feature = "consumer")]
+        ApiKey::OFFSET_FOR_LEADER_EPOCH => {
+            Some(visitor.visit::<super::OffsetForLeaderEpochRequest>())
+        }
+        #[cfg(feature = "producer")]
+        ApiKey::ADD_PARTITIONS_TO_TXN => Some(visitor.visit::<super::AddPartitionsToTxnRequest>()),
+        #[cfg(feature = "producer")]
+        ApiKey::ADD_OFFSETS_TO_TXN => Some(visitor.visit::<super::AddOffsetsToTxnRequest>()),
+        #[cfg(feature = "producer")]
+        ApiKey::END_TXN => Some(visitor.visit::<super::EndTxnRequest>()),
+        #[cfg(feature = "broker")]
+        ApiKey::WRITE_TXN_MARKERS => Some(visitor.visit::<super::WriteTxnMarkersRequest>()),
+        #[cfg(feature = "producer")]
+        ApiKey::TXN_OFFSET_COMMIT => Some(visitor.visit::<super::TxnOffsetCommitRequest>()),
+        #[cfg(feature = "admin")]
+        ApiKey::DESCRIBE_ACLS => Some(visitor.visit::<super::DescribeAclsRequest>()),
+        #[cfg(feature = "admin")]
+        ApiKey::CREATE_ACLS => Some(visitor.visit::<super::CreateAclsRequest>()),
+        #[cfg(feature = "admin")]
+        ApiKey::DELETE_ACLS => Some(visitor.visit::<super::DeleteAclsRequest>()),
+        #[cfg(feature = "admin")]
+        ApiKey::DESCRIBE_CONFIGS => Some(visitor.visit::<super::DescribeConfigsRequest>()),
+        #[cfg(feature = "admin")]
+        ApiKey::ALTER_CONFIGS => Some(visitor.visit::<super::AlterConfigsRequest>()),
+        #[cfg(feature = "admin")]
+        ApiKey::ALTER_REPLICA_LOG_DIRS => {
+            Some(visitor.visit::<super::AlterReplicaLogDirsRequest>())
+        }
+        #[cfg(feature = "admin")]
+        ApiKey::DESCRIBE_LOG_DIRS => Some(visitor.visit::<super::DescribeLogDirsRequest>()),
+        #[cfg(feature = "producer")]
+        ApiKey::SASL_AUTHENTICATE => Some(visitor.visit::<super::SaslAuthenticateRequest>()),
+        #[cfg(feature = "admin")]
+        ApiKey::CREATE_PARTITIONS => Some(visitor.visit::<super::CreatePartitionsRequest>()),
+        #[cfg(feature = "admin")]
+        ApiKey::CREATE_DELEGATION_TOKEN => {
+            Some(visitor.visit::<super::CreateDelegationTokenRequest>())
+        }
+        #[cfg(feature = "admin")]
+        ApiKey::RENEW_DELEGATION_TOKEN => {
+            Some(visitor.visit::<super::RenewDelegationTokenRequest>())
+        }
+        #[cfg(feature = "admin")]
+        ApiKey::EXPIRE_DELEGATION_TOKEN => {
+            Some(visitor.visit::<super::ExpireDelegationTokenRequest>())
+        }
+        #[cfg(feature = "admin")]
+        ApiKey::DESCRIBE_DELEGATION_TOKEN => {
+            Some(visitor.visit::<super::DescribeDelegationTokenRequest>())
+        }
+        #[cfg(feature = "admin")]
+        ApiKey::DELETE_GROUPS => Some(visitor.visit::<super::DeleteGroupsRequest>()),
+        #[cfg(feature = "admin")]
+        ApiKey::ELECT_LEADERS => Some(visitor.visit::<super::ElectLeadersRequest>()),
+        #[cfg(feature = "admin")]
+        ApiKey::INCREMENTAL_ALTER_CONFIGS => {
+            Some(visitor.visit::<super::IncrementalAlterConfigsRequest>())
+        }
+        #[cfg(feature = "admin")]
+        ApiKey::ALTER_PARTITION_REASSIGNMENTS => {
+            Some(visitor.visit::<super::AlterPartitionReassignmentsRequest>())
+        }
+        #[cfg(feature = "admin")]
+        ApiKey::LIST_PARTITION_REASSIGNMENTS => {
+            Some(visitor.visit::<super::ListPartitionReassignmentsRequest>())
+        }
+        #[cfg(feature = "admin")]
+        ApiKey::OFFSET_DELETE => Some(visitor.visit::<super::OffsetDeleteRequest>()),
+        #[cfg(feature = "admin")]
+        ApiKey::DESCRIBE_CLIENT_QUOTAS => {
+            Some(visitor.visit::<super::DescribeClientQuotasRequest>())
+        }
+        #[cfg(feature = "admin")]
+        ApiKey::ALTER_CLIENT_QUOTAS => Some(visitor.visit::<super::AlterClientQuotasRequest>()),
+        #[cfg(feature = "admin")]
+        ApiKey::DESCRIBE_USER_SCRAM_CREDENTIALS => {
+            Some(visitor.visit::<super::DescribeUserScramCredentialsRequest>())
+        }
+        #[cfg(feature = "admin")]
+        ApiKey::ALTER_USER_SCRAM_CREDENTIALS => {
+            Some(visitor.visit::<super::AlterUserScramCredentialsRequest>())
+        }
+        #[cfg(feature = "broker")]
+        ApiKey::VOTE => Some(visitor.visit::<super::VoteRequest>()),
+        #[cfg(feature = "broker")]
+        ApiKey::BEGIN_QUORUM_EPOCH => Some(visitor.visit::<super::BeginQuorumEpochRequest>()),
+        #[cfg(feature = "broker")]
+        ApiKey::END_QUORUM_EPOCH => Some(visitor.visit::<super::EndQuorumEpochRequest>()),
+        #[cfg(feature = "admin")]
+        ApiKey::DESCRIBE_QUORUM => Some(visitor.visit::<super::DescribeQuorumRequest>()),
+        #[cfg(feature = "broker")]
+        ApiKey::ALTER_PARTITION => Some(visitor.visit::<super::AlterPartitionRequest>()),
+        #[cfg(feature = "admin")]
+        ApiKey::UPDATE_FEATURES => Some(visitor.visit::<super::UpdateFeaturesRequest>()),
+        #[cfg(feature = "broker")]
+        ApiKey::ENVELOPE => Some(visitor.visit::<super::EnvelopeRequest>()),
+        #[cfg(feature = "broker")]
+        ApiKey::FETCH_SNAPSHOT => Some(visitor.visit::<super::FetchSnapshotRequest>()),
+        #[cfg(feature = "admin")]
+        ApiKey::DESCRIBE_CLUSTER => Some(visitor.visit::<super::DescribeClusterRequest>()),
+        #[cfg(feature = "admin")]
+        ApiKey::DESCRIBE_PRODUCERS => Some(visitor.visit::<super::DescribeProducersRequest>()),
+        #[cfg(feature = "broker")]
+        ApiKey::BROKER_REGISTRATION => Some(visitor.visit::<super::BrokerRegistrationRequest>()),
+        #[cfg(feature = "broker")]
+        ApiKey::BROKER_HEARTBEAT => Some(visitor.visit::<super::BrokerHeartbeatRequest>()),
+        #[cfg(feature = "admin")]
+        ApiKey::UNREGISTER_BROKER => Some(visitor.visit::<super::UnregisterBrokerRequest>()),
+        #[cfg(feature = "admin")]
+        ApiKey::DESCRIBE_TRANSACTIONS => {
+            Some(visitor.visit::<super::DescribeTransactionsRequest>())
+        }
+        #[cfg(feature = "admin")]
+        ApiKey::LIST_TRANSACTIONS => Some(visitor.visit::<super::ListTransactionsRequest>()),
+        #[cfg(feature = "broker")]
+        ApiKey::ALLOCATE_PRODUCER_IDS => Some(visitor.visit::<super::AllocateProducerIdsRequest>()),
+        #[cfg(feature = "consumer")]
+        ApiKey::CONSUMER_GROUP_HEARTBEAT => {
+            Some(visitor.visit::<super::ConsumerGroupHeartbeatRequest>())
+        }
+        #[cfg(feature = "admin")]
+        ApiKey::CONSUMER_GROUP_DESCRIBE => {
+            Some(visitor.visit::<super::ConsumerGroupDescribeRequest>())
+        }
+        #[cfg(feature = "broker")]
+        ApiKey::CONTROLLER_REGISTRATION => {
+            Some(visitor.visit::<super::ControllerRegistrationRequest>())
+        }
+        #[cfg(feature = "producer")]
+        ApiKey::GET_TELEMETRY_SUBSCRIPTIONS => {
+            Some(visitor.visit::<super::GetTelemetrySubscriptionsRequest>())
+        }
+        #[cfg(feature = "producer")]
+        ApiKey::PUSH_TELEMETRY => Some(visitor.visit::<super::PushTelemetryRequest>()),
+        #[cfg(feature = "broker")]
+        ApiKey::ASSIGN_REPLICAS_TO_DIRS => {
+            Some(visitor.visit::<super::AssignReplicasToDirsRequest>())
+        }
+        #[cfg(feature = "admin")]
+        ApiKey::LIST_CONFIG_RESOURCES => Some(visitor.visit::<super::ListConfigResourcesRequest>()),
+        #[cfg(feature = "admin")]
+        ApiKey::DESCRIBE_TOPIC_PARTITIONS => {
+            Some(visitor.visit::<super::DescribeTopicPartitionsRequest>())
+        }
+        #[cfg(feature = "consumer")]
+        ApiKey::SHARE_GROUP_HEARTBEAT => Some(visitor.visit::<super::ShareGroupHeartbeatRequest>()),
+        #[cfg(feature = "admin")]
+        ApiKey::SHARE_GROUP_DESCRIBE => Some(visitor.visit::<super::ShareGroupDescribeRequest>()),
+        #[cfg(feature = "consumer")]
+        ApiKey::SHARE_FETCH => Some(visitor.visit::<super::ShareFetchRequest>()),
+        #[cfg(feature = "consumer")]
+        ApiKey::SHARE_ACKNOWLEDGE => Some(visitor.visit::<super::ShareAcknowledgeRequest>()),
+        #[cfg(feature = "admin")]
+        ApiKey::ADD_RAFT_VOTER => Some(visitor.visit::<super::AddRaftVoterRequest>()),
+        #[cfg(feature = "admin")]
+        ApiKey::REMOVE_RAFT_VOTER => Some(visitor.visit::<super::RemoveRaftVoterRequest>()),
+        #[cfg(feature = "broker")]
+        ApiKey::UPDATE_RAFT_VOTER => Some(visitor.visit::<super::UpdateRaftVoterRequest>()),
+        #[cfg(feature = "broker")]
+        ApiKey::INITIALIZE_SHARE_GROUP_STATE => {
+            Some(visitor.visit::<super::InitializeShareGroupStateRequest>())
+        }
+        #[cfg(feature = "broker")]
+        ApiKey::READ_SHARE_GROUP_STATE => {
+            Some(visitor.visit::<super::ReadShareGroupStateRequest>())
+        }
+        #[cfg(feature = "broker")]
+        ApiKey::WRITE_SHARE_GROUP_STATE => {
+            Some(visitor.visit::<super::WriteShareGroupStateRequest>())
+        }
+        #[cfg(feature = "broker")]
+        ApiKey::DELETE_SHARE_GROUP_STATE => {
+            Some(visitor.visit::<super::DeleteShareGroupStateRequest>())
+        }
+        #[cfg(feature = "broker")]
+        ApiKey::READ_SHARE_GROUP_STATE_SUMMARY => {
+            Some(visitor.visit::<super::ReadShareGroupStateSummaryRequest>())
+        }
+        #[cfg(feature = "consumer")]
+        ApiKey::STREAMS_GROUP_HEARTBEAT => {
+            Some(visitor.visit::<super::StreamsGroupHeartbeatRequest>())
+        }
+        #[cfg(feature = "admin")]
+        ApiKey::STREAMS_GROUP_DESCRIBE => {
+            Some(visitor.visit::<super::StreamsGroupDescribeRequest>())
+        }
+        #[cfg(feature = "admin")]
+        ApiKey::DESCRIBE_SHARE_GROUP_OFFSETS => {
+            Some(visitor.visit::<super::DescribeShareGroupOffsetsRequest>())
+        }
+        #[cfg(feature = "admin")]
+        ApiKey::ALTER_SHARE_GROUP_OFFSETS => {
+            Some(visitor.visit::<super::AlterShareGroupOffsetsRequest>())
+        }
+        #[cfg(feature = "admin")]
+        ApiKey::DELETE_SHARE_GROUP_OFFSETS => {
+            Some(visitor.visit::<super::DeleteShareGroupOffsetsRequest>())
+        }
+        #[cfg(feature = "consumer")]
+        ApiKey::STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE => {
+            Some(visitor.visit::<super::StreamsGroupTopologyDescriptionUpdateRequest>())
+        }
+        #[cfg(feature = "admin")]
+        ApiKey::UNREGISTER_CONTROLLER => {
+            Some(visitor.visit::<super::UnregisterControllerRequest>())
+        }
+        _ => {
+            drop(visitor);
+            None
+        }
+    }
 }

@@ -11,5 +11,6 @@
 
 pub(crate) mod encoder;
 pub(crate) mod parse;
+pub(crate) mod parsed;
 pub(crate) mod sequence;
 pub(crate) mod varint;

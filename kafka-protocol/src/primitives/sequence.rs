@@ -1,8 +1,7 @@
 //! Parsers of what repeats: arrays and tagged fields. Every count is checked before it costs memory.
 
-use super::parse::{
-    At, Context, Parsed, classic_length, compact_length, fail, int32, not_null, truncated,
-};
+use super::parse::{classic_length, compact_length, int32, not_null};
+use super::parsed::{Context, Parsed, fail, truncated};
 use super::varint::unsigned_varint;
 use crate::error::DecodeErrorKind;
 use crate::{Int32Array, UnknownTaggedFields};
@@ -26,9 +25,13 @@ pub(crate) fn nullable_array<'i, T>(
     cx.charge(i, count.saturating_mul(size_of::<T>()))?;
     let mut elements = Vec::with_capacity(count);
     for index in 0..count {
-        let (next, value) = element(rest, cx).at_index(index)?;
-        elements.push(value);
-        rest = next;
+        match element(rest, cx) {
+            Ok((next, value)) => {
+                elements.push(value);
+                rest = next;
+            }
+            Err(error) => return Err(error.map(|fault| fault.in_element(index))),
+        }
     }
     Ok((rest, Some(elements)))
 }
@@ -57,7 +60,9 @@ pub(crate) fn nullable_int32_array<'i>(
     let Some((wire, rest)) = rest.split_at_checked(count.saturating_mul(4)) else {
         return truncated(rest, count.saturating_mul(4));
     };
-    cx.charge(i, wire.len())?;
+    if count > Int32Array::INLINE_MAX {
+        cx.charge(i, wire.len())?;
+    }
     Ok((rest, Some(Int32Array::from_wire(wire))))
 }
 
@@ -70,7 +75,7 @@ pub(crate) fn int32_array<'i>(
     not_null(i, nullable_int32_array(i, flexible, cx))
 }
 
-#[inline]
+#[inline(always)]
 fn count(i: &[u8], flexible: bool, min_len: usize) -> Parsed<'_, Option<usize>> {
     let (rest, count) = if flexible {
         compact_length(i)?

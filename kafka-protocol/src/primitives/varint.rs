@@ -1,6 +1,6 @@
 //! Variable-length integers: 7 bits a byte, least significant first; signed ones in zigzag form.
 
-use super::parse::{Parsed, fail};
+use super::parsed::{Parsed, fail};
 use crate::error::DecodeErrorKind;
 
 /// Unsigned varint of at most 32 bits (5 bytes): lengths, counts and tags of flexible versions.

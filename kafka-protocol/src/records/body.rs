@@ -66,6 +66,8 @@ impl RecordBatchBody {
         }
         let mut compressed = Vec::new();
         compressor.compress(&self.chunks, &mut compressed)?;
+        // It was sized for the worst case, and may wait for a broker for long.
+        compressed.shrink_to_fit();
         let header = RecordBatchHeader {
             attributes: attributes.with_compression(compression),
             ..self.header

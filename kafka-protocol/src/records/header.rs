@@ -6,7 +6,8 @@ use nom::Parser;
 
 use super::{Compression, RecordBatchBody};
 use crate::error::DecodeErrorKind;
-use crate::primitives::parse::{At, Parsed, fail, int8, int16, int32, int64, uint32};
+use crate::primitives::parse::{int8, int16, int32, int64, uint32};
+use crate::primitives::parsed::{At, Parsed, fail};
 
 /// The header of a record batch of magic 2 (KIP-98).
 ///

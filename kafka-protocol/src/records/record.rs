@@ -9,7 +9,8 @@
 use nom::Parser;
 
 use crate::error::DecodeErrorKind;
-use crate::primitives::parse::{At, Parsed, fail, int8, truncated};
+use crate::primitives::parse::int8;
+use crate::primitives::parsed::{At, Parsed, fail, truncated};
 use crate::primitives::varint::{varint, varlong};
 
 /// A record of a batch. Borrows the bytes of the batch.

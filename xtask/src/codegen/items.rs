@@ -138,11 +138,7 @@ fn message_impl(message: &Message<'_>, this: &Struct) -> String {
                 message::write(self, out, version, Self::put)
             }}
 
-            fn decode_with(
-                buf: &mut Bytes,
-                version: i16,
-                limits: &DecodeLimits,
-            ) -> Result<Self, DecodeError> {{
+            fn decode_with(buf: &mut Bytes, version: i16, limits: &DecodeLimits) -> Result<Self, DecodeError> {{
                 message::decode(buf, version, limits, Self::parse)
             }}
         }}\n\n",

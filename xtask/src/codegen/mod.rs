@@ -226,9 +226,6 @@ const IMPORTS: &[(&str, &[&str])] = &[
     (
         "crate::primitives::parse",
         &[
-            "At",
-            "Context",
-            "Parsed",
             "api_key_int16",
             "boolean",
             "bytes",
@@ -250,6 +247,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "uuid",
         ],
     ),
+    ("crate::primitives::parsed", &["At", "Context", "Parsed"]),
     (
         "crate::primitives::sequence",
         &[

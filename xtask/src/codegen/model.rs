@@ -3,6 +3,7 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use super::condition::Condition;
 use super::names::field_name;
 use crate::schema::{Field, Kind, Schema, Type};
 use crate::versions::Versions;
@@ -134,6 +135,34 @@ impl StructField {
                 Type::Records => "Records::default()".to_owned(),
                 _ => "0".to_owned(),
             },
+        }
+    }
+
+    /// Whether it differs from its default, as an expression.
+    pub(super) fn is_set(&self) -> String {
+        let name = format!("self.{}", self.name);
+        match &self.default {
+            Default::Null => format!("{name}.is_some()"),
+            Default::Literal(literal) if literal == "true" => format!("!{name}"),
+            Default::Literal(literal) => format!("{name} != {literal}"),
+            Default::Trivial if self.is_nullable() => {
+                format!("{name}.as_ref().is_none_or(|{}| !{}.is_empty())", self.name, self.name)
+            }
+            Default::Trivial => match &self.ty {
+                Type::Bool => name,
+                Type::String | Type::Bytes | Type::Records | Type::Array(_) => {
+                    format!("!{name}.is_empty()")
+                }
+                _ => format!("{name} != {}", self.default_expr()),
+            },
+        }
+    }
+
+    /// Whether a tagged field is written: it exists in the version and differs from its default.
+    pub(super) fn is_written(&self, this: &Struct) -> String {
+        match Condition::new(self.versions, this.flexible) {
+            Condition::When(when) => format!("{when} && {}", self.is_set()),
+            _ => self.is_set(),
         }
     }
 
@@ -331,7 +360,7 @@ fn literal(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
     let mut grouped = String::new();
     for (n, digit) in digits.chars().enumerate() {
-        if digits.len() > 4 && n > 0 && (digits.len() - n) % 3 == 0 {
+        if digits.len() > 4 && n > 0 && (digits.len() - n).is_multiple_of(3) {
             grouped.push('_');
         }
         grouped.push(digit);

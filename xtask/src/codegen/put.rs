@@ -1,7 +1,7 @@
 //! Generates `put`: from a struct to bytes, a line a field.
 
 use super::condition::Condition;
-use super::model::{Default, Struct, StructField};
+use super::model::{Struct, StructField};
 use super::names::parameter;
 use super::parse::{flexible_expr, flexible_line};
 use super::size::value_size;
@@ -19,7 +19,7 @@ pub(super) fn put_fn(this: &Struct) -> String {
             (Some(_), Condition::When(_)) if !field.ignorable => format!(
                 "if {} && {} {{ out.fail_unsupported(\"{}.{}\"); }}\n",
                 Condition::negation(field.versions, this.versions).unwrap_or_default(),
-                is_set(field),
+                field.is_set(),
                 this.name,
                 field.name
             ),
@@ -42,27 +42,7 @@ fn refuse(this: &Struct, field: &StructField) -> String {
         return String::new();
     }
     let (name, owner) = (&field.name, &this.name);
-    format!("else if {} {{ out.fail_unsupported(\"{owner}.{name}\"); }}", is_set(field))
-}
-
-/// Whether a field differs from its default.
-pub(super) fn is_set(field: &StructField) -> String {
-    let name = format!("self.{}", field.name);
-    match &field.default {
-        Default::Null => format!("{name}.is_some()"),
-        Default::Literal(literal) if literal == "true" => format!("!{name}"),
-        Default::Literal(literal) => format!("{name} != {literal}"),
-        Default::Trivial if field.is_nullable() => {
-            format!("{name}.as_ref().is_none_or(|{}| !{}.is_empty())", field.name, field.name)
-        }
-        Default::Trivial => match &field.ty {
-            Type::Bool => name,
-            Type::String | Type::Bytes | Type::Records | Type::Array(_) => {
-                format!("!{name}.is_empty()")
-            }
-            _ => format!("{name} != {}", field.default_expr()),
-        },
-    }
+    format!("else if {} {{ out.fail_unsupported(\"{owner}.{name}\"); }}", field.is_set())
 }
 
 /// Writes a field's value, nulls included.
@@ -153,7 +133,7 @@ fn put_tagged(this: &Struct) -> String {
     } else {
         section += "let mut known = 0;\n";
         for field in &tagged {
-            section += &format!("if {} {{ known += 1; }}\n", is_written(this, field));
+            section += &format!("if {} {{ known += 1; }}\n", field.is_written(this));
         }
         "known".to_owned()
     };
@@ -161,7 +141,7 @@ fn put_tagged(this: &Struct) -> String {
     for field in &tagged {
         section += &format!(
             "if {} {{ out.put_tag({}, {}); {} }}\n",
-            is_written(this, field),
+            field.is_written(this),
             field.tag.unwrap_or(0),
             value_size(this, field),
             put_value(this, field)
@@ -179,14 +159,6 @@ fn put_tagged(this: &Struct) -> String {
             this.name
         ),
         _ => section,
-    }
-}
-
-/// Whether a tagged field is written: it exists in the version and differs from its default.
-pub(super) fn is_written(this: &Struct, field: &StructField) -> String {
-    match Condition::new(field.versions, this.flexible) {
-        Condition::When(when) => format!("{when} && {}", is_set(field)),
-        _ => is_set(field),
     }
 }
 

@@ -6,7 +6,6 @@ use super::condition::Condition;
 use super::model::{Message, Struct, StructField};
 use super::names::parameter;
 use super::parse::{flexible_expr, flexible_line};
-use super::put::is_written;
 use crate::schema::Type;
 use crate::versions::Versions;
 
@@ -140,7 +139,7 @@ fn tagged_size(this: &Struct) -> String {
     for field in &tagged {
         section += &format!(
             "if {} {{ known += 1; len += tagged_field_len({}, {}); }}\n",
-            is_written(this, field),
+            field.is_written(this),
             field.tag.unwrap_or(0),
             value_size(this, field)
         );
@@ -196,31 +195,31 @@ fn min_field_len(
 
 /// `min_len` as a function of the version, for a struct that is an array's element.
 pub(super) fn min_len_fn(message: &Message<'_>, this: &Struct) -> String {
-    let mut steps: BTreeMap<i16, usize> = BTreeMap::new();
-    let mut before = None;
+    let mut ranges: BTreeMap<usize, Vec<(i16, i16)>> = BTreeMap::new();
+    let mut last = 0;
     for version in this.versions.iter() {
-        let len = min_len(message, this, version);
-        if before != Some(len) {
-            steps.insert(version, len);
-            before = Some(len);
+        last = min_len(message, this, version);
+        let ranges = ranges.entry(last).or_default();
+        match ranges.last_mut() {
+            Some((_, to)) if *to == version - 1 => *to = version,
+            _ => ranges.push((version, version)),
         }
     }
-    let steps: Vec<(i16, usize)> = steps.into_iter().collect();
-    let doc = "/// Least bytes on the wire.\n";
-    let [.., (_, last)] = steps.as_slice() else {
-        return String::new();
+    ranges.remove(&last);
+    let spell = |(from, to): &(i16, i16)| {
+        if from == to { from.to_string() } else { format!("{from}..={to}") }
     };
-    if steps.len() == 1 {
-        return format!("{doc}const fn min_len(_version: i16) -> usize {{ {last} }}\n");
-    }
-    let mut arms = String::new();
-    for pair in steps.windows(2) {
-        if let [(_, len), (next, _)] = pair {
-            arms += &format!("..={} => {len},\n", next - 1);
-        }
-    }
+    let arm = |(len, ranges): (&usize, &Vec<(i16, i16)>)| {
+        let ranges: Vec<String> = ranges.iter().map(spell).collect();
+        format!("{} => {len},\n", ranges.join(" | "))
+    };
+    let arms: String = ranges.iter().map(arm).collect();
+    let (version, body) = match arms.as_str() {
+        "" => ("_version", last.to_string()),
+        arms => ("version", format!("match version {{ {arms} _ => {last}, }}")),
+    };
     format!(
-        "{doc}const fn min_len(version: i16) -> usize {{ match version {{ {arms} _ => {last}, }} }}\n"
+        "/// Least bytes on the wire.\nconst fn min_len({version}: i16) -> usize {{ {body} }}\n"
     )
 }
 

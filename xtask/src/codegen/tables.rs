@@ -16,11 +16,10 @@ pub(super) fn group_file(group: &str, units: &[&Unit<'_>]) -> String {
 
 /// `messages/mod.rs`: every module and every message in one list.
 pub(super) fn messages_file(units: &[Unit<'_>]) -> String {
-    let mut code = format!(
-        "//! Kafka's messages, one module an API: a request, its response, and their structs.\n\
-         //!\n\
-         //! | Cargo feature | modules |\n//! |---|---|\n"
-    );
+    let mut code =
+        "//! Kafka's messages, one module an API: a request, its response, their structs.\n\
+                    //!\n//! | Cargo feature | modules |\n//! |---|---|\n"
+            .to_owned();
     for group in super::groups::GROUPS {
         let links: Vec<String> =
             of_group(units, group).map(|unit| format!("[`{0}`]", unit.module())).collect();
@@ -104,9 +103,9 @@ pub(super) fn api_key_file(units: &[Unit<'_>]) -> Result<String> {
 pub(super) fn visit_file(units: &[Unit<'_>]) -> String {
     let mut arms = String::new();
     for (_, unit) in apis(units) {
-        let (group, module, name) = (unit.group, unit.module(), unit.name);
+        let (group, name) = (unit.group, unit.name);
         arms += &format!(
-            "#[cfg(feature = \"{group}\")]\nApiKey::{} => visitor.visit::<super::{group}::{module}::{name}Request>(),\n",
+            "#[cfg(feature = \"{group}\")]\nApiKey::{} => Some(visitor.visit::<super::{name}Request>()),\n",
             constant_name(name)
         );
     }
@@ -139,6 +138,6 @@ pub(super) fn visit_file(units: &[Unit<'_>]) -> String {
          /// Calls the visitor with the request type of an API; `None` if the API is unknown or its \
          Cargo feature is off.\n\
          pub fn visit_request<V: RequestVisitor>(key: ApiKey, visitor: V) -> Option<V::Output> {{\n\
-         Some(match key {{ {arms} _ => {{ drop(visitor); return None; }} }})\n}}\n"
+         match key {{ {arms} _ => {{ drop(visitor); None }} }}\n}}\n"
     )
 }

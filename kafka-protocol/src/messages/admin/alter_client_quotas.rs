@@ -7,8 +7,9 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, nullable_string_len, string_len, tagged_section_len};
 use crate::primitives::parse::{
-    At, Context, Parsed, boolean, error_code_int16, float64, int32, nullable_string, string,
+    boolean, error_code_int16, float64, int32, nullable_string, string,
 };
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -185,7 +186,7 @@ impl AlterClientQuotasRequestEntryData {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=0 => 8,
+            0 => 8,
             _ => 3,
         }
     }
@@ -263,7 +264,7 @@ impl AlterClientQuotasRequestEntityData {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=0 => 4,
+            0 => 4,
             _ => 3,
         }
     }
@@ -506,7 +507,7 @@ impl AlterClientQuotasResponseEntryData {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=0 => 8,
+            0 => 8,
             _ => 5,
         }
     }
@@ -584,7 +585,7 @@ impl AlterClientQuotasResponseEntityData {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=0 => 4,
+            0 => 4,
             _ => 3,
         }
     }

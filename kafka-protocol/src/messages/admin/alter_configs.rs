@@ -6,9 +6,8 @@ use bytes::Bytes;
 
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, nullable_string_len, string_len, tagged_section_len};
-use crate::primitives::parse::{
-    At, Context, Parsed, boolean, error_code_int16, int8, int32, nullable_string, string,
-};
+use crate::primitives::parse::{boolean, error_code_int16, int8, int32, nullable_string, string};
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -176,7 +175,7 @@ impl AlterConfigsResource {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=1 => 7,
+            0..=1 => 7,
             _ => 4,
         }
     }
@@ -246,7 +245,7 @@ impl AlterableConfig {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=1 => 4,
+            0..=1 => 4,
             _ => 3,
         }
     }
@@ -420,7 +419,7 @@ impl AlterConfigsResourceResponse {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=1 => 7,
+            0..=1 => 7,
             _ => 6,
         }
     }

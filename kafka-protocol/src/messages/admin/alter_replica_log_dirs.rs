@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, string_len, tagged_section_len};
-use crate::primitives::parse::{At, Context, Parsed, error_code_int16, int32, string};
+use crate::primitives::parse::{error_code_int16, int32, string};
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, int32_array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, KafkaString,
@@ -167,7 +168,7 @@ impl AlterReplicaLogDir {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=1 => 6,
+            1 => 6,
             _ => 3,
         }
     }
@@ -227,7 +228,7 @@ impl AlterReplicaLogDirTopic {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=1 => 6,
+            1 => 6,
             _ => 3,
         }
     }
@@ -385,7 +386,7 @@ impl AlterReplicaLogDirTopicResult {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=1 => 6,
+            1 => 6,
             _ => 3,
         }
     }
@@ -443,7 +444,7 @@ impl AlterReplicaLogDirPartitionResult {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=1 => 6,
+            1 => 6,
             _ => 7,
         }
     }

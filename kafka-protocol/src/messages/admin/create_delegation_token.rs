@@ -8,9 +8,8 @@ use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{
     bytes_len, length_len, nullable_string_len, string_len, tagged_section_len,
 };
-use crate::primitives::parse::{
-    At, Context, Parsed, bytes, error_code_int16, int32, int64, nullable_string, string,
-};
+use crate::primitives::parse::{bytes, error_code_int16, int32, int64, nullable_string, string};
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -230,7 +229,7 @@ impl CreatableRenewers {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=1 => 4,
+            1 => 4,
             _ => 3,
         }
     }

@@ -8,9 +8,8 @@ use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{
     length_len, null_length_len, nullable_string_len, string_len, tagged_section_len,
 };
-use crate::primitives::parse::{
-    At, Context, Parsed, boolean, error_code_int16, int32, nullable_string, string,
-};
+use crate::primitives::parse::{boolean, error_code_int16, int32, nullable_string, string};
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, int32_array, nullable_array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, KafkaString,
@@ -208,7 +207,7 @@ impl CreatePartitionsTopic {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=1 => 10,
+            0..=1 => 10,
             _ => 7,
         }
     }
@@ -263,7 +262,7 @@ impl CreatePartitionsAssignment {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=1 => 4,
+            0..=1 => 4,
             _ => 2,
         }
     }
@@ -418,7 +417,7 @@ impl CreatePartitionsTopicResult {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=1 => 6,
+            0..=1 => 6,
             _ => 5,
         }
     }

@@ -10,9 +10,9 @@ use crate::primitives::encoder::{
     tagged_section_len,
 };
 use crate::primitives::parse::{
-    At, Context, Parsed, boolean, error_code_int16, int8, int16, int32, nullable_string, string,
-    uuid,
+    boolean, error_code_int16, int8, int16, int32, nullable_string, string, uuid,
 };
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{
     array, int32_array, nullable_array, tagged_fields, unknown_tagged_fields,
 };
@@ -228,7 +228,7 @@ impl CreatableTopic {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=4 => 16,
+            2..=4 => 16,
             _ => 10,
         }
     }
@@ -287,7 +287,7 @@ impl CreatableReplicaAssignment {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=4 => 8,
+            2..=4 => 8,
             _ => 6,
         }
     }
@@ -357,7 +357,7 @@ impl CreatableTopicConfig {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=4 => 4,
+            2..=4 => 4,
             _ => 3,
         }
     }
@@ -623,8 +623,8 @@ impl CreatableTopicResult {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=4 => 6,
-            ..=6 => 12,
+            2..=4 => 6,
+            5..=6 => 12,
             _ => 28,
         }
     }

@@ -6,9 +6,8 @@ use bytes::Bytes;
 
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, nullable_string_len, string_len, tagged_section_len};
-use crate::primitives::parse::{
-    At, Context, Parsed, error_code_int16, int8, int32, nullable_string, string,
-};
+use crate::primitives::parse::{error_code_int16, int8, int32, nullable_string, string};
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -218,7 +217,7 @@ impl DeleteAclsFilter {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=1 => 10,
+            1 => 10,
             _ => 8,
         }
     }
@@ -395,7 +394,7 @@ impl DeleteAclsFilterResult {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=1 => 8,
+            1 => 8,
             _ => 5,
         }
     }
@@ -520,7 +519,7 @@ impl DeleteAclsMatchingAcl {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=1 => 14,
+            1 => 14,
             _ => 11,
         }
     }

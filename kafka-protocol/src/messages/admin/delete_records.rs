@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, string_len, tagged_section_len};
-use crate::primitives::parse::{At, Context, Parsed, error_code_int16, int32, int64, string};
+use crate::primitives::parse::{error_code_int16, int32, int64, string};
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -170,7 +171,7 @@ impl DeleteRecordsTopic {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=1 => 6,
+            0..=1 => 6,
             _ => 3,
         }
     }
@@ -228,7 +229,7 @@ impl DeleteRecordsPartition {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=1 => 12,
+            0..=1 => 12,
             _ => 13,
         }
     }
@@ -386,7 +387,7 @@ impl DeleteRecordsTopicResult {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=1 => 6,
+            0..=1 => 6,
             _ => 3,
         }
     }
@@ -448,7 +449,7 @@ impl DeleteRecordsPartitionResult {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=1 => 14,
+            0..=1 => 14,
             _ => 15,
         }
     }

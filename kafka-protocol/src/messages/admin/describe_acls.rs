@@ -6,9 +6,8 @@ use bytes::Bytes;
 
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, nullable_string_len, string_len, tagged_section_len};
-use crate::primitives::parse::{
-    At, Context, Parsed, error_code_int16, int8, int32, nullable_string, string,
-};
+use crate::primitives::parse::{error_code_int16, int8, int32, nullable_string, string};
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -356,7 +355,7 @@ impl DescribeAclsResource {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=1 => 8,
+            1 => 8,
             _ => 5,
         }
     }
@@ -424,7 +423,7 @@ impl AclDescription {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=1 => 6,
+            1 => 6,
             _ => 5,
         }
     }

@@ -9,8 +9,9 @@ use crate::primitives::encoder::{
     length_len, null_length_len, nullable_string_len, string_len, tagged_section_len,
 };
 use crate::primitives::parse::{
-    At, Context, Parsed, boolean, error_code_int16, float64, int8, int32, nullable_string, string,
+    boolean, error_code_int16, float64, int8, int32, nullable_string, string,
 };
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, nullable_array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -178,7 +179,7 @@ impl ComponentData {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=0 => 5,
+            0 => 5,
             _ => 4,
         }
     }
@@ -382,7 +383,7 @@ impl EntryData {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=0 => 8,
+            0 => 8,
             _ => 3,
         }
     }
@@ -452,7 +453,7 @@ impl EntityData {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=0 => 4,
+            0 => 4,
             _ => 3,
         }
     }

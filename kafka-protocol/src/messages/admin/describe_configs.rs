@@ -8,9 +8,8 @@ use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{
     length_len, null_length_len, nullable_string_len, string_len, tagged_section_len,
 };
-use crate::primitives::parse::{
-    At, Context, Parsed, boolean, error_code_int16, int8, int32, nullable_string, string,
-};
+use crate::primitives::parse::{boolean, error_code_int16, int8, int32, nullable_string, string};
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, nullable_array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -216,7 +215,7 @@ impl DescribeConfigsResource {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=3 => 7,
+            1..=3 => 7,
             _ => 4,
         }
     }
@@ -415,7 +414,7 @@ impl DescribeConfigsResult {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=3 => 11,
+            1..=3 => 11,
             _ => 7,
         }
     }
@@ -561,8 +560,8 @@ impl DescribeConfigsResourceResult {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=2 => 11,
-            ..=3 => 14,
+            1..=2 => 11,
+            3 => 14,
             _ => 9,
         }
     }
@@ -637,7 +636,7 @@ impl DescribeConfigsSynonym {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=3 => 5,
+            1..=3 => 5,
             _ => 4,
         }
     }

@@ -8,9 +8,8 @@ use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{
     bytes_len, length_len, null_length_len, string_len, tagged_section_len,
 };
-use crate::primitives::parse::{
-    At, Context, Parsed, bytes, error_code_int16, int32, int64, string,
-};
+use crate::primitives::parse::{bytes, error_code_int16, int32, int64, string};
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, nullable_array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -187,7 +186,7 @@ impl DescribeDelegationTokenOwner {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=1 => 4,
+            1 => 4,
             _ => 3,
         }
     }
@@ -429,8 +428,8 @@ impl DescribedDelegationToken {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=1 => 38,
-            ..=2 => 30,
+            2 => 30,
+            1 => 38,
             _ => 32,
         }
     }
@@ -498,7 +497,7 @@ impl DescribedDelegationTokenRenewer {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=1 => 4,
+            1 => 4,
             _ => 3,
         }
     }

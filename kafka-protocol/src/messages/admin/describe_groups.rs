@@ -8,9 +8,8 @@ use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{
     bytes_len, length_len, nullable_string_len, string_len, tagged_section_len,
 };
-use crate::primitives::parse::{
-    At, Context, Parsed, boolean, bytes, error_code_int16, int32, nullable_string, string,
-};
+use crate::primitives::parse::{boolean, bytes, error_code_int16, int32, nullable_string, string};
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -352,9 +351,9 @@ impl DescribedGroup {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=2 => 14,
-            ..=4 => 18,
-            ..=5 => 12,
+            5 => 12,
+            0..=2 => 14,
+            3..=4 => 18,
             _ => 13,
         }
     }
@@ -457,8 +456,8 @@ impl DescribedGroupMember {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=3 => 14,
-            ..=4 => 16,
+            0..=3 => 14,
+            4 => 16,
             _ => 7,
         }
     }

@@ -6,9 +6,8 @@ use bytes::Bytes;
 
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, null_length_len, string_len, tagged_section_len};
-use crate::primitives::parse::{
-    At, Context, Parsed, boolean, error_code_int16, int32, int64, string,
-};
+use crate::primitives::parse::{boolean, error_code_int16, int32, int64, string};
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, int32_array, nullable_array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, KafkaString,
@@ -175,7 +174,7 @@ impl DescribableLogDirTopic {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=1 => 6,
+            1 => 6,
             _ => 3,
         }
     }
@@ -398,9 +397,9 @@ impl DescribeLogDirsResult {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=1 => 8,
-            ..=3 => 5,
-            ..=4 => 21,
+            2..=3 => 5,
+            1 => 8,
+            4 => 21,
             _ => 22,
         }
     }
@@ -470,7 +469,7 @@ impl DescribeLogDirsTopic {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=1 => 6,
+            1 => 6,
             _ => 3,
         }
     }
@@ -545,7 +544,7 @@ impl DescribeLogDirsPartition {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=1 => 21,
+            1 => 21,
             _ => 22,
         }
     }

@@ -9,9 +9,10 @@ use crate::primitives::encoder::{
     length_len, null_length_len, nullable_string_len, string_len, tagged_section_len,
 };
 use crate::primitives::parse::{
-    At, Context, Parsed, boolean, error_code_int16, int8, int16, int32, int64, nullable_string,
-    nullable_struct, string, uint16,
+    boolean, error_code_int16, int8, int16, int32, int64, nullable_string, nullable_struct, string,
+    uint16,
 };
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, int32_array, nullable_array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, KafkaString,
@@ -376,7 +377,7 @@ impl DescribedGroup {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=0 => 20,
+            0 => 20,
             _ => 23,
         }
     }

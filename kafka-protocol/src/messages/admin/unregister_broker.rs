@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{nullable_string_len, tagged_section_len};
-use crate::primitives::parse::{At, Context, Parsed, error_code_int16, int32, nullable_string};
+use crate::primitives::parse::{error_code_int16, int32, nullable_string};
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::unknown_tagged_fields;
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,

@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, tagged_section_len};
-use crate::primitives::parse::{At, Context, Parsed, error_code_int16, int8, int32, int64, uuid};
+use crate::primitives::parse::{error_code_int16, int8, int32, int64, uuid};
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, int32_array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, Message,

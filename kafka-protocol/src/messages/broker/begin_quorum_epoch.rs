@@ -8,9 +8,8 @@ use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{
     length_len, nullable_string_len, string_len, tagged_field_len, tagged_section_len,
 };
-use crate::primitives::parse::{
-    At, Context, Parsed, error_code_int16, int32, nullable_string, string, uint16, uuid,
-};
+use crate::primitives::parse::{error_code_int16, int32, nullable_string, string, uint16, uuid};
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, tagged_fields, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -235,7 +234,7 @@ impl BeginQuorumEpochRequestTopicData {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=0 => 6,
+            0 => 6,
             _ => 3,
         }
     }
@@ -316,7 +315,7 @@ impl BeginQuorumEpochRequestPartitionData {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=0 => 12,
+            0 => 12,
             _ => 29,
         }
     }
@@ -583,7 +582,7 @@ impl BeginQuorumEpochResponseTopicData {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=0 => 6,
+            0 => 6,
             _ => 3,
         }
     }
@@ -652,7 +651,7 @@ impl BeginQuorumEpochResponsePartitionData {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=0 => 14,
+            0 => 14,
             _ => 15,
         }
     }

@@ -8,9 +8,8 @@ use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{
     length_len, null_length_len, tagged_field_len, tagged_section_len,
 };
-use crate::primitives::parse::{
-    At, Context, Parsed, boolean, error_code_int16, int32, int64, uuid,
-};
+use crate::primitives::parse::{boolean, error_code_int16, int32, int64, uuid};
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, nullable_array, tagged_fields, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Message, Request,

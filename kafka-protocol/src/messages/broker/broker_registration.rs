@@ -7,9 +7,9 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, nullable_string_len, string_len, tagged_section_len};
 use crate::primitives::parse::{
-    At, Context, Parsed, boolean, error_code_int16, int16, int32, int64, nullable_string, string,
-    uint16, uuid,
+    boolean, error_code_int16, int16, int32, int64, nullable_string, string, uint16, uuid,
 };
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,

@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{string_len, tagged_section_len};
-use crate::primitives::parse::{At, Context, Parsed, boolean, string};
+use crate::primitives::parse::{boolean, string};
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::unknown_tagged_fields;
 use crate::{
     DecodeError, DecodeLimits, EncodeError, Encoder, KafkaString, Message, UnknownTaggedFields,

@@ -8,9 +8,8 @@ use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{
     length_len, nullable_string_len, string_len, tagged_field_len, tagged_section_len,
 };
-use crate::primitives::parse::{
-    At, Context, Parsed, error_code_int16, int32, nullable_string, string, uint16, uuid,
-};
+use crate::primitives::parse::{error_code_int16, int32, nullable_string, string, uint16, uuid};
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, int32_array, tagged_fields, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, KafkaString,
@@ -216,7 +215,7 @@ impl EndQuorumEpochRequestTopicData {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=0 => 6,
+            0 => 6,
             _ => 3,
         }
     }
@@ -332,7 +331,7 @@ impl EndQuorumEpochRequestPartitionData {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=0 => 16,
+            0 => 16,
             _ => 14,
         }
     }
@@ -641,7 +640,7 @@ impl EndQuorumEpochResponseTopicData {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=0 => 6,
+            0 => 6,
             _ => 3,
         }
     }
@@ -710,7 +709,7 @@ impl EndQuorumEpochResponsePartitionData {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=0 => 14,
+            0 => 14,
             _ => 15,
         }
     }

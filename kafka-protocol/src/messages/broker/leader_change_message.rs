@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, tagged_section_len};
-use crate::primitives::parse::{At, Context, Parsed, int16, int32, uuid};
+use crate::primitives::parse::{int16, int32, uuid};
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     DecodeError, DecodeLimits, EncodeError, Encoder, Message, UnknownTaggedFields, Uuid,
@@ -156,7 +157,7 @@ impl Voter {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=0 => 5,
+            0 => 5,
             _ => 21,
         }
     }

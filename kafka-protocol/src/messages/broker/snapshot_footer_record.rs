@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::tagged_section_len;
-use crate::primitives::parse::{At, Context, Parsed, int16};
+use crate::primitives::parse::int16;
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::unknown_tagged_fields;
 use crate::{
     DecodeError, DecodeLimits, EncodeError, Encoder, Message, UnknownTaggedFields, VersionRange,

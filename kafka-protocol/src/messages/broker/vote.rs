@@ -9,9 +9,9 @@ use crate::primitives::encoder::{
     length_len, nullable_string_len, string_len, tagged_field_len, tagged_section_len,
 };
 use crate::primitives::parse::{
-    At, Context, Parsed, boolean, error_code_int16, int32, int64, nullable_string, string, uint16,
-    uuid,
+    boolean, error_code_int16, int32, int64, nullable_string, string, uint16, uuid,
 };
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, tagged_fields, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -265,8 +265,8 @@ impl VoteRequestPartitionData {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=0 => 25,
-            ..=1 => 57,
+            0 => 25,
+            1 => 57,
             _ => 58,
         }
     }

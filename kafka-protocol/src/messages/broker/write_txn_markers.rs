@@ -6,9 +6,8 @@ use bytes::Bytes;
 
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, string_len, tagged_section_len};
-use crate::primitives::parse::{
-    At, Context, Parsed, boolean, error_code_int16, int8, int16, int32, int64, string,
-};
+use crate::primitives::parse::{boolean, error_code_int16, int8, int16, int32, int64, string};
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, int32_array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, KafkaString,
@@ -174,7 +173,7 @@ impl WritableTxnMarker {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=1 => 17,
+            1 => 17,
             _ => 18,
         }
     }

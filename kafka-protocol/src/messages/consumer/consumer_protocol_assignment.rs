@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, nullable_bytes_len, string_len};
-use crate::primitives::parse::{At, Context, Parsed, nullable_bytes, string};
+use crate::primitives::parse::{nullable_bytes, string};
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, int32_array};
 use crate::{
     DecodeError, DecodeLimits, EncodeError, Encoder, Int32Array, KafkaString, Message,

@@ -10,9 +10,9 @@ use crate::primitives::encoder::{
     tagged_field_len, tagged_section_len,
 };
 use crate::primitives::parse::{
-    At, Context, Parsed, error_code_int16, int8, int32, int64, nullable_records, nullable_string,
-    string, uuid,
+    error_code_int16, int8, int32, int64, nullable_records, nullable_string, string, uuid,
 };
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{
     array, int32_array, nullable_array, tagged_fields, unknown_tagged_fields,
 };
@@ -409,8 +409,8 @@ impl FetchTopic {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=11 => 6,
-            ..=12 => 3,
+            12 => 3,
+            4..=11 => 6,
             _ => 18,
         }
     }
@@ -575,9 +575,9 @@ impl FetchPartition {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=4 => 16,
-            ..=8 => 24,
-            ..=11 => 28,
+            4 => 16,
+            5..=8 => 24,
+            9..=11 => 28,
             _ => 33,
         }
     }
@@ -654,8 +654,8 @@ impl ForgottenTopic {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=11 => 6,
-            ..=12 => 3,
+            12 => 3,
+            7..=11 => 6,
             _ => 18,
         }
     }
@@ -908,8 +908,8 @@ impl FetchableTopicResponse {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=11 => 6,
-            ..=12 => 3,
+            12 => 3,
+            4..=11 => 6,
             _ => 18,
         }
     }
@@ -1137,9 +1137,9 @@ impl PartitionData {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=4 => 30,
-            ..=10 => 38,
-            ..=11 => 42,
+            4 => 30,
+            5..=10 => 38,
+            11 => 42,
             _ => 37,
         }
     }
@@ -1330,7 +1330,7 @@ impl AbortedTransaction {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=11 => 16,
+            4..=11 => 16,
             _ => 17,
         }
     }

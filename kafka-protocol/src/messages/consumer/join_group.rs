@@ -9,8 +9,9 @@ use crate::primitives::encoder::{
     bytes_len, length_len, nullable_string_len, string_len, tagged_section_len,
 };
 use crate::primitives::parse::{
-    At, Context, Parsed, boolean, bytes, error_code_int16, int32, null_if, nullable_string, string,
+    boolean, bytes, error_code_int16, int32, null_if, nullable_string, string,
 };
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -247,7 +248,7 @@ impl JoinGroupRequestProtocol {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=5 => 6,
+            0..=5 => 6,
             _ => 3,
         }
     }
@@ -508,8 +509,8 @@ impl JoinGroupResponseMember {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=4 => 6,
-            ..=5 => 8,
+            0..=4 => 6,
+            5 => 8,
             _ => 4,
         }
     }

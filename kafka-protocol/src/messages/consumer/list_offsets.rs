@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, string_len, tagged_section_len};
-use crate::primitives::parse::{At, Context, Parsed, error_code_int16, int8, int32, int64, string};
+use crate::primitives::parse::{error_code_int16, int8, int32, int64, string};
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -191,7 +192,7 @@ impl ListOffsetsTopic {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=5 => 6,
+            1..=5 => 6,
             _ => 3,
         }
     }
@@ -270,8 +271,8 @@ impl ListOffsetsPartition {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=3 => 12,
-            ..=5 => 16,
+            1..=3 => 12,
+            4..=5 => 16,
             _ => 17,
         }
     }
@@ -435,7 +436,7 @@ impl ListOffsetsTopicResponse {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=5 => 6,
+            1..=5 => 6,
             _ => 3,
         }
     }
@@ -535,8 +536,8 @@ impl ListOffsetsPartitionResponse {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=3 => 22,
-            ..=5 => 26,
+            1..=3 => 22,
+            4..=5 => 26,
             _ => 27,
         }
     }

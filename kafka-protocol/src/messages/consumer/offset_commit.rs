@@ -6,9 +6,8 @@ use bytes::Bytes;
 
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, nullable_string_len, string_len, tagged_section_len};
-use crate::primitives::parse::{
-    At, Context, Parsed, error_code_int16, int32, int64, nullable_string, string, uuid,
-};
+use crate::primitives::parse::{error_code_int16, int32, int64, nullable_string, string, uuid};
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -254,8 +253,8 @@ impl OffsetCommitRequestTopic {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=7 => 6,
-            ..=9 => 3,
+            8..=9 => 3,
+            2..=7 => 6,
             _ => 18,
         }
     }
@@ -353,7 +352,7 @@ impl OffsetCommitRequestPartition {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=5 => 14,
+            2..=5 => 14,
             _ => 18,
         }
     }
@@ -534,8 +533,8 @@ impl OffsetCommitResponseTopic {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=7 => 6,
-            ..=9 => 3,
+            8..=9 => 3,
+            2..=7 => 6,
             _ => 18,
         }
     }
@@ -593,7 +592,7 @@ impl OffsetCommitResponsePartition {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=7 => 6,
+            2..=7 => 6,
             _ => 7,
         }
     }

@@ -9,9 +9,9 @@ use crate::primitives::encoder::{
     length_len, null_length_len, nullable_string_len, string_len, tagged_section_len,
 };
 use crate::primitives::parse::{
-    At, Context, Parsed, boolean, error_code_int16, int32, int64, null_if, nullable_string, string,
-    uuid,
+    boolean, error_code_int16, int32, int64, null_if, nullable_string, string, uuid,
 };
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, int32_array, nullable_array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, KafkaString,
@@ -262,7 +262,7 @@ impl OffsetFetchRequestTopic {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=5 => 6,
+            1..=5 => 6,
             _ => 3,
         }
     }
@@ -364,7 +364,7 @@ impl OffsetFetchRequestGroup {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=8 => 3,
+            8 => 3,
             _ => 8,
         }
     }
@@ -432,7 +432,7 @@ impl OffsetFetchRequestTopics {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=9 => 3,
+            8..=9 => 3,
             _ => 18,
         }
     }
@@ -645,7 +645,7 @@ impl OffsetFetchResponseTopic {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=5 => 6,
+            1..=5 => 6,
             _ => 3,
         }
     }
@@ -749,7 +749,7 @@ impl OffsetFetchResponsePartition {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=4 => 16,
+            1..=4 => 16,
             _ => 20,
         }
     }
@@ -881,7 +881,7 @@ impl OffsetFetchResponseTopics {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=9 => 3,
+            8..=9 => 3,
             _ => 18,
         }
     }

@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, string_len, tagged_section_len};
-use crate::primitives::parse::{At, Context, Parsed, error_code_int16, int32, int64, string};
+use crate::primitives::parse::{error_code_int16, int32, int64, string};
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -186,7 +187,7 @@ impl OffsetForLeaderTopic {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=3 => 6,
+            2..=3 => 6,
             _ => 3,
         }
     }
@@ -259,7 +260,7 @@ impl OffsetForLeaderPartition {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=3 => 12,
+            2..=3 => 12,
             _ => 13,
         }
     }
@@ -416,7 +417,7 @@ impl OffsetForLeaderTopicResult {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=3 => 6,
+            2..=3 => 6,
             _ => 3,
         }
     }
@@ -494,7 +495,7 @@ impl EpochEndOffset {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=3 => 18,
+            2..=3 => 18,
             _ => 19,
         }
     }

@@ -9,9 +9,9 @@ use crate::primitives::encoder::{
     bytes_len, length_len, nullable_string_len, string_len, tagged_section_len,
 };
 use crate::primitives::parse::{
-    At, Context, Parsed, boolean, error_code_int16, int8, int16, int32, int64, nullable_string,
-    records, string, uuid,
+    boolean, error_code_int16, int8, int16, int32, int64, nullable_string, records, string, uuid,
 };
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, int32_array, unknown_tagged_fields};
 use crate::records::Records;
 use crate::{

@@ -9,9 +9,9 @@ use crate::primitives::encoder::{
     length_len, nullable_string_len, string_len, tagged_field_len, tagged_section_len,
 };
 use crate::primitives::parse::{
-    At, Context, Parsed, api_key_int16, boolean, error_code_int16, int16, int32, int64,
-    nullable_string, string,
+    api_key_int16, boolean, error_code_int16, int16, int32, int64, nullable_string, string,
 };
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, tagged_fields, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -485,7 +485,7 @@ impl ApiVersion {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=2 => 6,
+            0..=2 => 6,
             _ => 7,
         }
     }

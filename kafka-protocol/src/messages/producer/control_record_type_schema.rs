@@ -4,7 +4,8 @@
 
 use bytes::Bytes;
 
-use crate::primitives::parse::{At, Context, Parsed, int16};
+use crate::primitives::parse::int16;
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::{DecodeError, DecodeLimits, EncodeError, Encoder, Message, VersionRange, message};
 
 /// `ControlRecordTypeSchema`, version 0, never flexible.

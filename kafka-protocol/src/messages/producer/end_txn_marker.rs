@@ -4,7 +4,8 @@
 
 use bytes::Bytes;
 
-use crate::primitives::parse::{At, Context, Parsed, int32};
+use crate::primitives::parse::int32;
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::{DecodeError, DecodeLimits, EncodeError, Encoder, Message, VersionRange, message};
 
 /// `EndTxnMarker`, version 0, never flexible.

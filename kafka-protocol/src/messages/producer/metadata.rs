@@ -9,8 +9,9 @@ use crate::primitives::encoder::{
     length_len, null_length_len, nullable_string_len, string_len, tagged_section_len,
 };
 use crate::primitives::parse::{
-    At, Context, Parsed, boolean, error_code_int16, int32, null_if, nullable_string, string, uuid,
+    boolean, error_code_int16, int32, null_if, nullable_string, string, uuid,
 };
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, int32_array, nullable_array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, KafkaString,
@@ -256,7 +257,7 @@ impl MetadataRequestTopic {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=9 => 2,
+            0..=9 => 2,
             _ => 18,
         }
     }
@@ -521,8 +522,8 @@ impl MetadataResponseBroker {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=0 => 10,
-            ..=8 => 12,
+            0 => 10,
+            1..=8 => 12,
             _ => 11,
         }
     }
@@ -655,10 +656,10 @@ impl MetadataResponseTopic {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=0 => 8,
-            ..=7 => 9,
-            ..=8 => 13,
-            ..=9 => 10,
+            0 => 8,
+            1..=7 => 9,
+            9 => 10,
+            8 => 13,
             _ => 26,
         }
     }
@@ -788,9 +789,8 @@ impl MetadataResponsePartition {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=4 => 18,
-            ..=6 => 22,
-            ..=8 => 26,
+            5..=6 => 22,
+            7..=8 => 26,
             _ => 18,
         }
     }

@@ -10,9 +10,9 @@ use crate::primitives::encoder::{
     tagged_section_len,
 };
 use crate::primitives::parse::{
-    At, Context, Parsed, error_code_int16, int16, int32, int64, nullable_records, nullable_string,
-    string, uuid,
+    error_code_int16, int16, int32, int64, nullable_records, nullable_string, string, uuid,
 };
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, tagged_fields, unknown_tagged_fields};
 use crate::records::Records;
 use crate::{
@@ -208,8 +208,8 @@ impl TopicProduceData {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=8 => 6,
-            ..=12 => 3,
+            9..=12 => 3,
+            3..=8 => 6,
             _ => 18,
         }
     }
@@ -268,7 +268,7 @@ impl PartitionProduceData {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=8 => 8,
+            3..=8 => 8,
             _ => 6,
         }
     }
@@ -502,8 +502,8 @@ impl TopicProduceResponse {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=8 => 6,
-            ..=12 => 3,
+            9..=12 => 3,
+            3..=8 => 6,
             _ => 18,
         }
     }
@@ -678,9 +678,9 @@ impl PartitionProduceResponse {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=4 => 22,
-            ..=7 => 30,
-            ..=8 => 36,
+            3..=4 => 22,
+            5..=7 => 30,
+            8 => 36,
             _ => 33,
         }
     }

@@ -6,9 +6,8 @@ use bytes::Bytes;
 
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{bytes_len, tagged_section_len};
-use crate::primitives::parse::{
-    At, Context, Parsed, boolean, bytes, error_code_int16, int8, int32, uuid,
-};
+use crate::primitives::parse::{boolean, bytes, error_code_int16, int8, int32, uuid};
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::unknown_tagged_fields;
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Message, Request,

@@ -6,9 +6,8 @@ use bytes::Bytes;
 
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{bytes_len, nullable_string_len, tagged_section_len};
-use crate::primitives::parse::{
-    At, Context, Parsed, bytes, error_code_int16, int64, nullable_string,
-};
+use crate::primitives::parse::{bytes, error_code_int16, int64, nullable_string};
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::unknown_tagged_fields;
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,

@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, string_len};
-use crate::primitives::parse::{At, Context, Parsed, error_code_int16, string};
+use crate::primitives::parse::{error_code_int16, string};
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::array;
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,

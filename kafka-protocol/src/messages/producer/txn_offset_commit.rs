@@ -7,8 +7,9 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, nullable_string_len, string_len, tagged_section_len};
 use crate::primitives::parse::{
-    At, Context, Parsed, error_code_int16, int16, int32, int64, nullable_string, string, uuid,
+    error_code_int16, int16, int32, int64, nullable_string, string, uuid,
 };
+use crate::primitives::parsed::{At, Context, Parsed};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -279,8 +280,8 @@ impl TxnOffsetCommitRequestTopic {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=2 => 6,
-            ..=5 => 3,
+            3..=5 => 3,
+            0..=2 => 6,
             _ => 18,
         }
     }
@@ -378,7 +379,7 @@ impl TxnOffsetCommitRequestPartition {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=1 => 14,
+            0..=1 => 14,
             _ => 18,
         }
     }
@@ -553,8 +554,8 @@ impl TxnOffsetCommitResponseTopic {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=2 => 6,
-            ..=5 => 3,
+            3..=5 => 3,
+            0..=2 => 6,
             _ => 18,
         }
     }
@@ -612,7 +613,7 @@ impl TxnOffsetCommitResponsePartition {
     /// Least bytes on the wire.
     const fn min_len(version: i16) -> usize {
         match version {
-            ..=2 => 6,
+            0..=2 => 6,
             _ => 7,
         }
     }

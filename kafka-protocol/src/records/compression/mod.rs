@@ -210,15 +210,6 @@ impl Compressor {
     }
 }
 
-/// Appends the compressed concatenation of `chunks` to `out`, with a [`Compressor`] of its own.
-pub(crate) fn compress(
-    options: CompressionOptions,
-    chunks: &[Bytes],
-    out: &mut Vec<u8>,
-) -> Result<(), CompressionError> {
-    Compressor::new(options).compress(chunks, out)
-}
-
 /// Returns the decompressed `input`, at most `limit` bytes.
 ///
 /// Allocates in proportion to what `input` really holds, and never more than a few times `limit`;

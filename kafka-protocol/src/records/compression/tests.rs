@@ -56,6 +56,15 @@ impl Noise {
     }
 }
 
+/// Compresses with a compressor that is used only once.
+fn compress(
+    options: CompressionOptions,
+    chunks: &[Bytes],
+    out: &mut Vec<u8>,
+) -> Result<(), CompressionError> {
+    Compressor::new(options).compress(chunks, out)
+}
+
 pub(super) fn compressed(options: impl Into<CompressionOptions>, content: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     compress(options.into(), &[Bytes::copy_from_slice(content)], &mut out).expect("compresses");

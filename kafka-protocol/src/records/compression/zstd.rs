@@ -108,7 +108,10 @@ pub(super) fn decompress(input: &[u8], limit: usize) -> Result<Vec<u8>, Compress
                 return Err(CompressionError::Corrupt { codec, reason });
             }
             Err(_) if capacity >= limit => return Err(too_large(limit)),
-            Err(_) => capacity = capacity.saturating_mul(CAPACITY_GROWTH).min(limit),
+            // An empty frame in front of others claims a size of 0.
+            Err(_) => {
+                capacity = capacity.saturating_mul(CAPACITY_GROWTH).max(1024).min(limit);
+            }
         }
     }
 }
@@ -195,8 +198,11 @@ mod tests {
     fn frames_can_follow_each_other_and_nothing_else_can() {
         let skippable = [0x50, 0x2A, 0x4D, 0x18, 2, 0, 0, 0, 1, 2];
         let frame = compressed(Compression::Zstd, b"abc");
-        let input = [&frame[..], &skippable, &EMPTY_FRAME, &streamed(1, b"def")].concat();
-        assert_eq!(decompress(&input, 6), Ok(b"abcdef".to_vec()));
+        let input = [&EMPTY_FRAME, &frame[..], &skippable, &streamed(1, b"def")].concat();
+        for limit in [6, 100_000] {
+            assert_eq!(decompress(&input, limit), Ok(b"abcdef".to_vec()));
+        }
+        assert_eq!(decompress(&input, 5), Err(too_large(5)));
         assert_eq!(decompress(b"", 6), Ok(Vec::new()));
 
         let input = [&frame[..], b"garbage"].concat();

@@ -1,0 +1,117 @@
+//! `cargo xtask ci`: every check, with its time. The tests themselves run before it.
+#![expect(clippy::disallowed_methods, reason = "a tool that tells how long its steps take")]
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::cargo::cargo;
+use crate::{codegen, fuzz, outside, tidy};
+
+/// What a step did: it ran, or the tool that it needs is not here.
+pub(crate) enum Done {
+    Ran,
+    Skipped(&'static str),
+}
+
+type Step = (&'static str, fn(&Path) -> Result<Done>);
+
+const STEPS: &[Step] = &[
+    ("format", format),
+    ("tidy", |root| tidy::run(root).map(|()| Done::Ran)),
+    ("generated code", |root| codegen::check(root).map(|()| Done::Ran)),
+    ("clippy", clippy),
+    ("features", features),
+    ("documentation", documentation),
+    ("licences and sources", deny),
+    ("a crate outside", |root| outside::run(root).map(|()| Done::Ran)),
+    ("fuzz smoke", |root| fuzz::run(root, &["--seconds", "10"]).map(|()| Done::Ran)),
+];
+
+/// Runs every step, the failed ones too, and ends with a table of what each one took.
+pub(crate) fn run(root: &Path) -> Result<()> {
+    let mut table = String::new();
+    let mut failed = Vec::new();
+    let begin = Instant::now();
+    for (name, step) in STEPS {
+        println!("\n── {name}");
+        let start = Instant::now();
+        let outcome = match step(root) {
+            Ok(Done::Ran) => "ok".to_owned(),
+            Ok(Done::Skipped(why)) => format!("skipped: {why}"),
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                failed.push(*name);
+                "FAILED".to_owned()
+            }
+        };
+        table += &format!("  {:<22} {:>7}  {outcome}\n", name, seconds(start.elapsed()));
+    }
+    println!("\n{table}  {:<22} {:>7}", "all", seconds(begin.elapsed()));
+    ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
+    Ok(())
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+fn format(root: &Path) -> Result<Done> {
+    cargo(root, ".", &["fmt", "--all", "--check"])?;
+    cargo(root, "fuzz", &["fmt", "--check"])?;
+    Ok(Done::Ran)
+}
+
+fn clippy(root: &Path) -> Result<Done> {
+    let deny = ["--quiet", "--all-targets", "--", "-D", "warnings"];
+    cargo(root, ".", &[&["clippy", "--workspace"], &deny[..]].concat())?;
+    cargo(root, "fuzz", &[&["clippy"], &deny[..]].concat())?;
+    Ok(Done::Ran)
+}
+
+/// Each feature of the codec alone, and none at all.
+fn features(root: &Path) -> Result<Done> {
+    const FEATURES: [&str; 11] = [
+        "", "producer", "consumer", "admin", "broker", "all", "gzip", "snappy", "lz4", "lz4-hc",
+        "zstd",
+    ];
+    for feature in FEATURES {
+        let check = ["clippy", "--quiet", "-p", "kafka-protocol", "--no-default-features"];
+        let choice = ["--features", feature, "--", "-D", "warnings"];
+        cargo(root, ".", &[&check[..], &choice[..]].concat())
+            .with_context(|| format!("with the features `{feature}` alone"))?;
+    }
+    Ok(Done::Ran)
+}
+
+fn documentation(root: &Path) -> Result<Done> {
+    for private in [&[][..], &["--document-private-items"]] {
+        let args = ["doc", "--quiet", "--workspace", "--all-features", "--no-deps"];
+        let status = Command::new(env!("CARGO"))
+            .args(args)
+            .args(private)
+            .env("RUSTDOCFLAGS", "-D warnings")
+            .current_dir(root)
+            .status()?;
+        ensure!(status.success(), "cargo doc {} failed", private.join(" "));
+    }
+    Ok(Done::Ran)
+}
+
+/// Without advisories: their database is not a registry package.
+fn deny(root: &Path) -> Result<Done> {
+    let version = Command::new(env!("CARGO")).args(["deny", "--version"]).output()?;
+    if !version.status.success() {
+        return Ok(Done::Skipped("cargo-deny is not installed"));
+    }
+    for dir in [".", "fuzz"] {
+        let config = root.join("deny.toml");
+        let Some(config) = config.to_str() else { bail!("the path of deny.toml is not UTF-8") };
+        let args =
+            ["deny", "--config", config, "--all-features", "check", "bans", "licenses", "sources"];
+        cargo(root, dir, &args)?;
+    }
+    Ok(Done::Ran)
+}
