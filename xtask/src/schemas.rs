@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::java;
 use crate::schema::{Schema, schemas_dir};
 
 const KAFKA_VERSION: &str = "4.4.0";
@@ -39,13 +40,13 @@ pub(crate) fn run(root: &Path) -> Result<()> {
 
 /// Fetches the jar by its Maven coordinates and unpacks the schemas in it.
 fn unpack(work: &Path) -> Result<()> {
-    let status = Command::new("mvn")
+    let mut maven = Command::new("mvn");
+    maven
+        // Without a project the plugin keeps its marks where it is run.
+        .current_dir(work)
         .args(["--quiet", "--batch-mode", "dependency:unpack"])
         .arg(format!("-Dartifact=org.apache.kafka:kafka-clients:{KAFKA_VERSION}"))
         .arg(format!("-DoutputDirectory={}", work.display()))
-        .arg("-Dmdep.unpack.includes=common/message/*.json")
-        .status()
-        .context("cannot run `mvn`, which fetches kafka-clients: install Maven")?;
-    ensure!(status.success(), "mvn could not fetch kafka-clients {KAFKA_VERSION}: {status}");
-    Ok(())
+        .arg("-Dmdep.unpack.includes=common/message/*.json");
+    java::run(&mut maven, "fetch Kafka's message schemas")
 }

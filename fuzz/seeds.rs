@@ -1,0 +1,150 @@
+//! What fuzzing begins with: the golden files, as inputs of our targets.
+//!
+//! Part of `cargo xtask fuzz`. It stands here because a target and the form of its seeds change
+//! together.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use super::names;
+
+/// Writes the seeds of a target into its corpus, beside what is there already.
+pub(super) fn write(root: &Path, corpus: &Path, target: &str) -> Result<()> {
+    fs::create_dir_all(corpus).with_context(|| format!("cannot create {corpus:?}"))?;
+    let seeds = seeds(&root.join("kafka-protocol/tests/golden"), target)?;
+    for (name, bytes) in seeds.iter().filter(|(_, bytes)| bytes.len() <= SEED_LEN_MAX) {
+        let path = corpus.join(name);
+        fs::write(&path, bytes).with_context(|| format!("cannot write {path:?}"))?;
+    }
+    Ok(())
+}
+
+/// An input and the name of its file.
+type Seed = (String, Vec<u8>);
+
+/// Inputs for a target out of the golden files, in the form that the target's source describes.
+fn seeds(golden: &Path, target: &str) -> Result<Vec<Seed>> {
+    match target {
+        "request" => messages(golden, "Request"),
+        "response" => messages(golden, "Response"),
+        "header" => {
+            let mut headers = cases(golden, "RequestHeader")?;
+            headers.extend(cases(golden, "ResponseHeader")?);
+            Ok(headers.into_iter().map(|case| (case.name, case.bytes)).collect())
+        }
+        "builder" | "record_batch" => batches(golden, ""),
+        "record_batches" => {
+            let batches = batches(golden, "")?;
+            let pair = |((first, one), (second, two)): (&Seed, &Seed)| {
+                (format!("{first}-{second}"), [&one[..], two].concat())
+            };
+            Ok(batches.iter().zip(batches.iter().skip(1)).map(pair).collect())
+        }
+        _ => {
+            let codec = target.strip_prefix("decompress_");
+            let codec = codec.with_context(|| format!("fuzz target `{target}` has no seeds"))?;
+            let batches = batches(golden, codec)?.into_iter();
+            Ok(batches.map(|(name, batch)| (name, batch[BATCH_HEADER_LEN..].to_vec())).collect())
+        }
+    }
+}
+
+/// API key, version and message: every golden one of this direction, and for each version of an API
+/// that has none, bytes that many messages can be read from.
+fn messages(golden: &Path, direction: &str) -> Result<Vec<Seed>> {
+    let mut seeds = Vec::new();
+    for line in lines(&golden.join("apis.txt"))? {
+        let words: Vec<&str> = line.split(' ').collect();
+        let [key, _, api, .., headers] = words[..] else { bail!("`{line}` is not an API") };
+        // Otherwise the API was removed.
+        let Some(headers) = headers.strip_prefix("headers=") else { continue };
+        let message = format!("{api}{direction}");
+        let mut cases = cases(golden, &message)?;
+        if cases.is_empty() {
+            for versions in headers.split(',') {
+                let (version, flexible) = versions.split_once(':').with_context(|| line.clone())?;
+                let name = format!("{message}-v{version}");
+                let bytes = vec![u8::from(flexible.starts_with('2')); 64];
+                cases.push(Case { name, version: version.parse()?, bytes });
+            }
+        }
+        let key = key.parse::<i16>()?;
+        for Case { name, version, bytes } in cases {
+            seeds.push((name, [&key.to_be_bytes()[..], &version.to_be_bytes(), &bytes].concat()));
+        }
+    }
+    Ok(seeds)
+}
+
+/// A line of a golden message file.
+struct Case {
+    name: String,
+    version: i16,
+    bytes: Vec<u8>,
+}
+
+/// All golden bytes of a message, at every version; none if there is no file of it.
+fn cases(golden: &Path, message: &str) -> Result<Vec<Case>> {
+    let path = golden.join("messages").join(message).with_extension("txt");
+    let lines = if path.exists() { lines(&path)? } else { Vec::new() };
+    let case = |line: &String| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let [version, case, hex] = words[..] else { return None };
+        Some(Case {
+            name: format!("{message}-{version}-{case}"),
+            version: version.strip_prefix('v')?.parse().ok()?,
+            bytes: bytes(hex)?,
+        })
+    };
+    let cases = lines.iter().map(|line| case(line).with_context(|| format!("{path:?}: {line}")));
+    cases.collect()
+}
+
+/// The golden batches whose file name begins so.
+fn batches(golden: &Path, prefix: &str) -> Result<Vec<Seed>> {
+    let mut batches = Vec::new();
+    let folder = golden.join("batches");
+    for name in names(&folder)?.into_iter().filter(|name| name.starts_with(prefix)) {
+        let path = folder.join(&name).with_extension("txt");
+        let lines = lines(&path)?;
+        let hex = lines.last().and_then(|line| bytes(line.strip_prefix("hex: ")?));
+        batches.push((name, hex.with_context(|| format!("{path:?} does not end in hex"))?));
+    }
+    Ok(batches)
+}
+
+/// The lines of a golden file that are not comments.
+fn lines(path: &Path) -> Result<Vec<String>> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {path:?}"))?;
+    Ok(text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect())
+}
+
+fn bytes(hex: &str) -> Option<Vec<u8>> {
+    let hex = if hex == "-" { "" } else { hex };
+    hex.as_bytes()
+        .chunks(2)
+        .map(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok())
+        .collect()
+}
+
+/// Longest seed in bytes: libFuzzer makes inputs as long as the longest, and long ones are slow.
+const SEED_LEN_MAX: usize = 16 * 1024;
+
+/// Bytes of a batch in front of its records.
+const BATCH_HEADER_LEN: usize = 61;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_target_has_seeds() {
+        let root = crate::root();
+        let golden = root.join("kafka-protocol/tests/golden");
+        for target in names(&root.join("fuzz/fuzz_targets")).unwrap() {
+            assert!(!seeds(&golden, &target).unwrap().is_empty(), "{target}");
+        }
+    }
+}
