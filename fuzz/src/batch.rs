@@ -46,7 +46,7 @@ pub fn check_records(batch: &RecordBatch) {
         assert_eq!(rebuilt.offset, header.base_offset.wrapping_add(offset_delta));
         assert_eq!(rebuilt.timestamp, record.timestamp);
         assert_eq!((rebuilt.key, rebuilt.value), (record.key, record.value));
-        assert!(rebuilt.headers.eq(record.headers), "other headers at offset {}", record.offset);
+        assert_eq!(rebuilt.headers, record.headers);
     }
 }
 

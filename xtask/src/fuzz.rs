@@ -5,7 +5,6 @@
 //! `cargo fuzz run` brings it. What is found stays in `fuzz/corpus` and `fuzz/artifacts`, where
 //! cargo-fuzz has it too.
 
-#[path = "../../fuzz/seeds.rs"]
 mod seeds;
 
 use std::fs;

@@ -6,6 +6,8 @@
 //! header: key length varint, key | value length varint, value     (-1: null)
 //! ```
 
+use std::fmt;
+
 use nom::Parser;
 
 use crate::error::DecodeErrorKind;
@@ -39,12 +41,28 @@ pub struct RecordHeader<'b> {
 }
 
 /// The headers of a record, read one by one.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct RecordHeaders<'b> {
-    /// Checked when the record was parsed, so that reading them again cannot fail.
+    /// From the first header on, and on to what follows the record. The headers were checked when
+    /// the record was parsed, so that reading them again cannot fail.
     wire: &'b [u8],
     count: usize,
 }
+
+impl fmt::Debug for RecordHeaders<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
+}
+
+/// Equal if the headers are, however their lengths were written.
+impl PartialEq for RecordHeaders<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.clone().eq(other.clone())
+    }
+}
+
+impl Eq for RecordHeaders<'_> {}
 
 impl<'b> Iterator for RecordHeaders<'b> {
     type Item = RecordHeader<'b>;
