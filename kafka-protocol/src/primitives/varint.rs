@@ -157,4 +157,34 @@ mod tests {
         assert!(unsigned_varint(&[0x80]).is_err());
         assert!(unsigned_varint(&[]).is_err());
     }
+
+    /// Java's own vectors, see tests/golden/README.md.
+    #[test]
+    fn vectors_of_java_are_read_as_java_reads_them() {
+        let read = |form: &str, hex: &str| {
+            let digits: Vec<u8> =
+                hex.chars().filter_map(|c| c.to_digit(16)).map(|digit| digit as u8).collect();
+            let bytes: Vec<u8> = digits.chunks(2).map(|pair| pair[0] * 16 + pair[1]).collect();
+            match form {
+                "varint" => varint(&bytes).ok().map(|(_, value)| i64::from(value)),
+                "uvarint" => unsigned_varint(&bytes).ok().map(|(_, value)| i64::from(value)),
+                _ => varlong(&bytes).ok().map(|(_, value)| value),
+            }
+        };
+        let mut compared = 0;
+        for line in include_str!("../../tests/golden/primitives.txt").lines() {
+            match *line.split(' ').collect::<Vec<_>>() {
+                ["write", form, value, hex] => assert_eq!(read(form, hex), value.parse().ok()),
+                ["refuse", form, hex, ..] => assert_eq!(read(form, hex), None, "{line}"),
+                // Java drops bits that do not fit; we refuse them, and read padding as Java does.
+                ["read", form, hex, value] => {
+                    let ours = read(form, hex);
+                    assert!(ours.is_none() || ours == value.parse().ok(), "{line}");
+                }
+                _ => continue,
+            }
+            compared += 1;
+        }
+        assert!(compared > 50, "{compared} vectors");
+    }
 }

@@ -1,5 +1,6 @@
 //! The codec held against Java's bytes, random messages and hostile input.
 
+mod edges;
 mod golden_batches;
 mod golden_messages;
 mod golden_tables;
