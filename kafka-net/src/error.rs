@@ -175,7 +175,7 @@ pub enum DisconnectReason {
     /// A request was not answered in time.
     #[error("{api} was not answered within {timeout:?}")]
     RequestTimeout {
-        /// Name of the API.
+        /// Name of the request.
         api: &'static str,
         /// The time it had.
         timeout: Duration,
@@ -201,15 +201,17 @@ pub enum ConnectError {
         cause: String,
     },
     /// Nothing answers at any of the addresses.
-    #[error("cannot connect to {address}: {}", list(tried))]
+    #[error("cannot connect to {address}: {}", list(tried, timeout))]
     Unreachable {
         /// Where the broker should be.
         address: HostPort,
         /// Each IP address that was tried, with what happened.
         tried: Vec<(SocketAddr, io::ErrorKind)>,
+        /// The time that each had.
+        timeout: Duration,
     },
-    /// Neither a refusal nor an answer in time.
-    #[error("cannot connect to {address}: {stage} took longer than {timeout:?}")]
+    /// The name servers or the broker took too long.
+    #[error("cannot connect to {address}: no {stage} within {timeout:?}")]
     Timeout {
         /// Where the broker should be.
         address: HostPort,
@@ -249,16 +251,16 @@ pub enum ConnectStage {
     Resolve,
     /// The connection to be accepted.
     Open,
-    /// The answer to ApiVersions.
+    /// An answer to ApiVersions.
     Handshake,
 }
 
 impl std::fmt::Display for ConnectStage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Resolve => "resolving the name",
-            Self::Open => "opening the connection",
-            Self::Handshake => "the answer to ApiVersions",
+            Self::Resolve => "answer of a name server",
+            Self::Open => "connection",
+            Self::Handshake => "answer to ApiVersions",
         })
     }
 }
@@ -282,14 +284,19 @@ pub enum SendError {
         bytes: usize,
     },
     /// The connection has ended.
-    #[error("not sent: {0}")]
-    Closed(DisconnectReason),
+    #[error("the connection to {address} has ended: {reason}")]
+    Closed {
+        /// The broker.
+        address: HostPort,
+        /// Why it ended.
+        reason: DisconnectReason,
+    },
 }
 
 impl SendError {
     /// Whether the same request may be taken later, on this or another connection.
     pub fn is_retriable(&self) -> bool {
-        matches!(self, Self::QueueFull { .. } | Self::Closed(_))
+        matches!(self, Self::QueueFull { .. } | Self::Closed { .. })
     }
 }
 
@@ -297,25 +304,38 @@ impl SendError {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// No connection came about in time.
+    /// There is no connection to the broker.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// There is no connection to any broker.
+    #[error("no broker is reachable: {}", join(causes))]
+    NoBroker {
+        /// Why, one for each broker that was tried.
+        causes: Vec<ConnectError>,
+    },
     /// The request was not queued.
     #[error(transparent)]
     Send(#[from] SendError),
     /// The connection ended before an answer came.
-    #[error("{api} has no answer: {reason}")]
+    #[error("{api} has no answer from {address}: {reason}")]
     Disconnected {
-        /// Name of the API.
+        /// Name of the request.
         api: &'static str,
+        /// The broker.
+        address: HostPort,
         /// Why it ended.
         reason: DisconnectReason,
         /// Whether some of the request may have reached the broker.
         written: bool,
     },
     /// The answer could not be read. The connection was closed.
-    #[error("garbled answer: {0}")]
-    Garbled(DecodeError),
+    #[error("garbled answer from {address}: {error}")]
+    Garbled {
+        /// The broker.
+        address: HostPort,
+        /// What is wrong with it.
+        error: DecodeError,
+    },
     /// No such broker is known.
     #[error("no broker with id {0} is known")]
     UnknownBroker(i32),
@@ -332,7 +352,7 @@ impl RequestError {
     pub fn may_have_been_written(&self) -> bool {
         match self {
             Self::Disconnected { written, .. } => *written,
-            Self::Garbled(_) => true,
+            Self::Garbled { .. } => true,
             _ => false,
         }
     }
@@ -342,16 +362,24 @@ impl RequestError {
     pub fn is_retriable(&self) -> bool {
         match self {
             Self::Connect(error) => error.is_retriable(),
+            Self::NoBroker { causes } => causes.iter().any(ConnectError::is_retriable),
             Self::Send(error) => error.is_retriable(),
             Self::Disconnected { .. } | Self::Busy(_) => true,
-            Self::Garbled(_) | Self::UnknownBroker(_) | Self::Closed => false,
+            Self::Garbled { .. } | Self::UnknownBroker(_) | Self::Closed => false,
         }
     }
 }
 
-fn list(tried: &[(SocketAddr, io::ErrorKind)]) -> String {
-    let each: Vec<String> = tried.iter().map(|(to, kind)| format!("{to}: {kind}")).collect();
-    if each.is_empty() { "no address left to try".to_owned() } else { each.join(", ") }
+fn list(tried: &[(SocketAddr, io::ErrorKind)], timeout: &Duration) -> String {
+    let each = tried.iter().map(|(to, kind)| match kind {
+        io::ErrorKind::TimedOut => format!("{to}: no answer within {timeout:?}"),
+        kind => format!("{to}: {kind}"),
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
+fn join(causes: &[ConnectError]) -> String {
+    causes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// A listener that expects TLS or SASL hangs up on those who do not speak it, without a word.

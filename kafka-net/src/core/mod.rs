@@ -3,7 +3,7 @@
 //! Nothing here does I/O, reads a clock or has randomness of its own: `now` and a seeded generator are
 //! arguments, so that a simulation sees every timeout and every backoff. Of one connection
 //! [`BrokerConnection`] says when it is opened, where to, and when it is given up; a [`Handshake`]
-//! makes it ready; [`InFlight`] matches answers to requests. [`least_loaded`] chooses among several.
+//! makes it ready; [`InFlight`] matches answers to requests. [`least_loaded()`] chooses among several.
 
 mod address;
 mod backoff;
