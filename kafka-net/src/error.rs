@@ -157,6 +157,13 @@ pub enum DisconnectReason {
     /// The peer closed it inside a frame.
     #[error("the broker closed the connection inside a frame")]
     ClosedInsideFrame,
+    /// The peer closed it after the handshake, before it answered anything: what a broker does that
+    /// expects authentication (SASL) and gets another request.
+    #[error(
+        "the broker closed the connection before its first answer; does this listener expect \
+         authentication?"
+    )]
+    ClosedBeforeAnswer,
     /// Reading or writing failed.
     #[error("{0}")]
     Io(io::ErrorKind),

@@ -188,6 +188,28 @@ async fn an_early_end_tells_whether_a_request_may_have_been_written() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_broker_that_hangs_up_on_the_first_request_may_want_authentication() {
+    for is_answered in [true, false] {
+        let (connection, mut far) = connected().await;
+        if is_answered {
+            let request = every_topic();
+            let (answer, ()) = tokio::join!(connection.call(&request), far.metadata("first"));
+            answer.unwrap();
+        }
+        let future = connection.send(&every_topic()).unwrap();
+        let _ = far.read().await;
+        drop(far);
+        let (reason, _) = reason(future.await.unwrap_err());
+        let expected = if is_answered {
+            DisconnectReason::ClosedByPeer
+        } else {
+            DisconnectReason::ClosedBeforeAnswer
+        };
+        assert_eq!(reason, expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_unanswered_request_times_out_and_ends_the_connection() {
     let (connection, mut far) = connected().await;
     let begin = tokio::time::Instant::now();

@@ -200,7 +200,10 @@ async fn a_lost_connection_is_replaced_and_its_request_not_repeated() {
     let error = lost.unwrap_err();
     assert_eq!(
         error.to_string(),
-        format!("MetadataRequest has no answer from {address}: the broker closed the connection")
+        format!(
+            "MetadataRequest has no answer from {address}: the broker closed the connection before \
+             its first answer; does this listener expect authentication?"
+        )
     );
     assert!(error.may_have_been_written() && error.is_retriable());
     let (again, ()) = tokio::join!(ask(&pool, Target::Any), async {

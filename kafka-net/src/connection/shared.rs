@@ -33,6 +33,8 @@ struct State {
     outbox: VecDeque<Frame>,
     outbox_bytes: usize,
     last_used: Instant,
+    /// Whether the broker has answered anything.
+    is_accepted: bool,
     /// Of the task.
     waker: Option<Waker>,
 }
@@ -82,6 +84,7 @@ impl Shared {
             outbox: VecDeque::new(),
             outbox_bytes: 0,
             last_used: now(),
+            is_accepted: false,
             waker: None,
         };
         Self {
@@ -182,6 +185,7 @@ impl Shared {
         let mut state = self.lock();
         let pending = state.in_flight.complete(CorrelationId(id))?;
         state.last_used = now();
+        state.is_accepted = true;
         drop(state);
         // Nobody may be waiting any more.
         let _ = pending.answer.send(Ok(frame));
@@ -190,11 +194,16 @@ impl Shared {
 
     /// The end: everybody who waits is told. `unwritten` frames of the transport are certainly not
     /// with the broker, and neither is what it never got.
-    pub(super) fn end(&self, reason: &DisconnectReason, unwritten: usize) {
+    pub(super) fn end(&self, reason: DisconnectReason, unwritten: usize) {
         let mut state = self.lock();
         if matches!(state.phase, Phase::Ended(_)) {
             return;
         }
+        let is_unanswered = !state.is_accepted && !state.in_flight.is_empty();
+        let reason = match reason {
+            DisconnectReason::ClosedByPeer if is_unanswered => DisconnectReason::ClosedBeforeAnswer,
+            reason => reason,
+        };
         state.phase = Phase::Ended(reason.clone());
         let unwritten = unwritten + state.outbox.len();
         let outbox = std::mem::take(&mut state.outbox);
@@ -208,7 +217,7 @@ impl Shared {
             let lost = Lost { reason: reason.clone(), written: index < written };
             let _ = pending.answer.send(Err(lost));
         }
-        self.ended.send_replace(Some(reason.clone()));
+        self.ended.send_replace(Some(reason));
     }
 
     pub(super) fn in_flight(&self) -> usize {

@@ -77,7 +77,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Task<S> {
         let reason = std::task::ready!(self.poll_end(cx));
         tracing::debug!(address = %self.shared.address, %reason, "disconnected");
         let unwritten = self.transport.unwritten().count();
-        self.shared.end(&reason, unwritten);
+        self.shared.end(reason, unwritten);
         Poll::Ready(())
     }
 }
@@ -85,6 +85,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Task<S> {
 /// If the runtime drops the task, nobody waits for ever. After a regular end this does nothing.
 impl<S> Drop for Task<S> {
     fn drop(&mut self) {
-        self.shared.end(&DisconnectReason::Closed, 0);
+        self.shared.end(DisconnectReason::Closed, 0);
     }
 }

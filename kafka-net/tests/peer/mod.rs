@@ -1,4 +1,5 @@
 //! The other end of a connection, played by a test: reads requests and answers what it is told to.
+#![allow(dead_code, reason = "each file of tests uses a part of it")]
 
 use bytes::Bytes;
 use kafka_protocol::messages::MetadataResponse;
@@ -16,7 +17,6 @@ pub(crate) struct Peer<S> {
 #[derive(Debug)]
 pub(crate) struct Received {
     pub(crate) header: RequestHeader,
-    #[expect(dead_code, reason = "not every test looks at it")]
     pub(crate) body: Bytes,
 }
 
