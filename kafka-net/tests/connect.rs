@@ -57,6 +57,18 @@ async fn a_broker_behind_a_name_is_found() {
     assert_eq!(connection.unwrap().address(), &by_name);
 }
 
+#[tokio::test]
+async fn an_ipv6_literal_needs_no_name_server() {
+    // Not every machine has IPv6.
+    let Ok(listener) = TcpListener::bind("[::1]:0").await else { return };
+    let address: HostPort = listener.local_addr().unwrap().to_string().parse().unwrap();
+    assert!(address.to_string().starts_with("[::1]:"));
+    let serve = async { Peer::new(listener.accept().await.unwrap().0).handshake().await };
+    let config = config();
+    let (connection, ()) = tokio::join!(Connection::connect(&address, &config), serve);
+    assert_eq!(connection.unwrap().address(), &address);
+}
+
 /// A peer that announces much and sends little, or sends nonsense, costs us next to nothing.
 #[test]
 fn hostile_peers_cost_little_memory() {

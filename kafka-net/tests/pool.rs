@@ -254,6 +254,55 @@ async fn an_idle_connection_is_closed_and_opened_again() {
 }
 
 #[tokio::test]
+async fn a_broker_that_says_nothing_is_named_with_the_time_it_had() {
+    let (_listener, address) = listener().await;
+    let short = Duration::from_millis(100);
+    let config = config().socket_connection_setup_timeout(short, short).max_wait(3 * short);
+    let pool = ConnectionPool::new(Vec::new(), config);
+    pool.set_brokers([(BrokerId(1), address.clone())]).await.unwrap();
+    let error = ask(&pool, BrokerId(1)).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("cannot connect to {address}: no answer to ApiVersions within 100ms")
+    );
+    let error = ask(&pool, Target::Any).await.unwrap_err();
+    assert!(matches!(error, RequestError::NoBroker { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_call_that_gives_up_leaves_the_attempt_to_others() {
+    let (listener, address) = listener().await;
+    let pool = ConnectionPool::new(vec![address], config());
+    let call = ask(&pool, Target::Any);
+    assert!(tokio::time::timeout(Duration::from_millis(20), call).await.is_err());
+    let mut peer = accept(&listener).await;
+    peer.handshake().await;
+    let (answer, ()) = tokio::join!(ask(&pool, Target::Any), peer.metadata("the same one"));
+    assert_eq!(answer.unwrap(), "the same one");
+}
+
+#[tokio::test]
+async fn calls_that_wait_are_bounded() {
+    let (_listener, address) = listener().await;
+    let pool = ConnectionPool::new(vec![address], config());
+    let calls: Vec<_> = (0..1_001)
+        .map(|_| {
+            let pool = pool.clone();
+            tokio::spawn(async move { pool.connection(Target::Any).await.map(|_| ()) })
+        })
+        .collect();
+    let mut errors = Vec::new();
+    for call in calls.into_iter().rev() {
+        if errors.is_empty() {
+            errors.extend(call.await.unwrap().err());
+        } else {
+            call.abort();
+        }
+    }
+    assert_eq!(errors[0].to_string(), "1000 calls are waiting for a connection already");
+}
+
+#[tokio::test]
 async fn a_closed_pool_answers_everybody() {
     let (listener, address) = listener().await;
     let pool = ConnectionPool::new(vec![address], config());

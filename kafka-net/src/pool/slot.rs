@@ -150,7 +150,7 @@ impl Slot {
             self.machine.touch(used, &config.policy);
         } else {
             let begin = self.machine.last_attempt().unwrap_or(due);
-            let error = self.unfinished(due.saturating_duration_since(begin));
+            let error = self.unfinished(coarse(due.saturating_duration_since(begin)));
             self.on_failure(now, error);
         }
         self.handle(now, ConnectionEvent::Timeout, config, reporter, rng);
@@ -266,6 +266,14 @@ async fn open(
         }
         Err(error) => report(What::Failed(error)).await,
     }
+}
+
+/// Jitter makes a time of many digits, which nobody wants to read.
+fn coarse(duration: Duration) -> Duration {
+    let unit = if duration < Duration::from_secs(1) { 10 } else { 100 };
+    let millis = u64::try_from(duration.as_millis()).ok();
+    let rounded = millis.and_then(|millis| millis.checked_next_multiple_of(unit));
+    rounded.map_or(duration, Duration::from_millis)
 }
 
 /// A call that any broker can answer does not wait for one attempt longer than that: another broker
