@@ -220,7 +220,8 @@ fn a_lost_connection_is_resolved_again_and_not_first_tried_where_it_was() {
     subject.on(ConnectionEvent::Timeout);
     // Nothing was wrong with the address of an idle connection.
     assert_eq!(subject.connect(), ("resolve kafka:9092".into(), Duration::ZERO));
-    assert_eq!(show(&subject.on(resolved(&both[1..])).unwrap()), "open 10.0.0.2:9092");
+    let same_first = ["10.0.0.2:9092", "10.0.0.1:9092"];
+    assert_eq!(show(&subject.on(resolved(&same_first)).unwrap()), "open 10.0.0.2:9092");
 }
 
 #[test]
