@@ -303,6 +303,50 @@ async fn calls_that_wait_are_bounded() {
 }
 
 #[tokio::test]
+async fn a_connection_with_an_answer_due_is_not_idle() {
+    let (listener, address) = listener().await;
+    let config = config().connections_max_idle(Some(Duration::from_millis(50)));
+    let pool = ConnectionPool::new(vec![address], config);
+    let (answer, ()) = tokio::join!(ask(&pool, Target::Any), async {
+        let mut peer = accept(&listener).await;
+        peer.handshake().await;
+        let request = peer.read().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        // The pool would take a call here, on the same connection, had it not hung up.
+        let more = pool.connection(Target::Any).await.unwrap();
+        assert_eq!(more.in_flight(), 1);
+        peer.answer::<MetadataRequest>(&request, &metadata("slow")).await;
+    });
+    assert_eq!(answer.unwrap(), "slow");
+}
+
+#[tokio::test]
+async fn a_call_to_any_broker_does_not_wait_for_one_that_says_nothing() {
+    let (_silent, silent_address) = listener().await;
+    let (listener, address) = listener().await;
+    serve(listener, "awake");
+    let pool = ConnectionPool::new(vec![address], config());
+    pool.set_brokers([(BrokerId(1), silent_address)]).await.unwrap();
+    assert_eq!(ask(&pool, Target::Any).await.unwrap(), "awake");
+}
+
+#[tokio::test]
+async fn a_port_that_was_no_brokers_may_become_one() {
+    let (listener, address) = listener().await;
+    let pool = ConnectionPool::new(vec![address], config());
+    let (refused, ()) = tokio::join!(ask(&pool, Target::Any), async {
+        accept(&listener).await.write(b"SSH-2.0-OpenSSH_9.6\r\n").await;
+    });
+    assert!(!refused.unwrap_err().is_retriable());
+    let (answer, ()) = tokio::join!(ask(&pool, Target::Any), async {
+        let mut peer = accept(&listener).await;
+        peer.handshake().await;
+        peer.metadata("a broker now").await;
+    });
+    assert_eq!(answer.unwrap(), "a broker now");
+}
+
+#[tokio::test]
 async fn a_closed_pool_answers_everybody() {
     let (listener, address) = listener().await;
     let pool = ConnectionPool::new(vec![address], config());

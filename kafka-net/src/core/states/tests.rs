@@ -193,7 +193,7 @@ fn the_setup_timeout_grows_with_each_setup_that_runs_into_it() {
 fn every_address_of_a_name_is_tried_before_a_pause() {
     let mut subject = Subject::new("kafka:9092");
     assert_eq!(subject.connect(), ("resolve kafka:9092".into(), Duration::ZERO));
-    let both = ["[::1]:9092", "127.0.0.1:9092"];
+    let both = ["[::1]:9092", "[::1]:9092", "127.0.0.1:9092"];
     let first = subject.on(resolved(&both)).unwrap();
     assert_eq!(show(&first), "open [::1]:9092");
     subject.on(ConnectionEvent::Closed);
