@@ -256,6 +256,20 @@ async fn a_full_queue_refuses_and_takes_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn queued_bytes_are_bounded_too() {
+    let (connection, mut far) = connected_with(&config().queue_limits(100, 1)).await;
+    let first = connection.send(&every_topic()).expect("a single request may be larger");
+    let error = connection.send(&every_topic()).unwrap_err();
+    assert!(
+        error.to_string().starts_with("the connection's queue is full: 1 requests, "),
+        "{error}"
+    );
+    far.metadata("first").await;
+    first.await.unwrap();
+    assert!(connection.send(&every_topic()).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_that_the_broker_does_not_know_is_refused_here() {
     let (connection, _far) = connected().await;
     let unknown = kafka_protocol::messages::FindCoordinatorRequest::default();
