@@ -255,7 +255,13 @@ impl<R: Request> Future for ResponseFuture<R> {
 }
 
 /// The addresses of a name, in the order of the system's resolver; at least one.
-pub(crate) async fn resolve(
+///
+/// # Errors
+/// If the name has none, or they are not known in time.
+///
+/// # Cancel safety
+/// Dropping the future gives up; the system's own look-up runs to its end on tokio's blocking threads.
+pub async fn resolve(
     address: &HostPort,
     timeout: Duration,
 ) -> Result<Vec<SocketAddr>, ConnectError> {

@@ -72,7 +72,7 @@ pub use codec::{CodecError, KafkaCodec};
 #[cfg(feature = "tokio")]
 pub use config::{NetConfig, SocketOptions};
 #[cfg(feature = "tokio")]
-pub use connection::{Connection, ResponseFuture};
+pub use connection::{Connection, ResponseFuture, resolve};
 #[cfg(feature = "tokio")]
 pub use pool::{ConnectionPool, Target};
 #[cfg(feature = "tokio")]
