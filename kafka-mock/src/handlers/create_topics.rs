@@ -1,0 +1,122 @@
+//! CreateTopics, at any broker: it would pass it on to the controller.
+
+use kafka_protocol::messages::CreateTopicsRequest;
+use kafka_protocol::messages::create_topics::{
+    CreatableReplicaAssignment, CreatableTopic, CreatableTopicResult, CreateTopicsResponse,
+};
+use kafka_protocol::{ErrorCode, Int32Array};
+
+use super::{Answer, Call};
+use crate::BrokerId;
+use crate::state::ClusterState;
+
+pub(super) fn handle(
+    state: &mut ClusterState,
+    call: &Call,
+    request: &CreateTopicsRequest,
+) -> Answer {
+    let mut topics = Vec::with_capacity(request.topics.len());
+    for topic in &request.topics {
+        let is_named_twice =
+            request.topics.iter().filter(|other| other.name == topic.name).nth(1).is_some();
+        let created = if is_named_twice {
+            Err(ErrorCode::INVALID_REQUEST)
+        } else {
+            create_with_faults(state, call, topic, request.validate_only)
+        };
+        topics.push(answer(state, topic, created));
+    }
+    let response = CreateTopicsResponse { topics, ..Default::default() };
+    call.respond::<CreateTopicsRequest>(&response)
+}
+
+fn create_with_faults(
+    state: &mut ClusterState,
+    call: &Call,
+    topic: &CreatableTopic,
+    validate_only: bool,
+) -> Result<(), ErrorCode> {
+    match call.verdict.error(&topic.name, None) {
+        Some(fault) if !fault.is_applied => Err(fault.code),
+        Some(fault) => create(state, topic, validate_only).and(Err(fault.code)),
+        None => create(state, topic, validate_only),
+    }
+}
+
+fn create(
+    state: &mut ClusterState,
+    topic: &CreatableTopic,
+    validate_only: bool,
+) -> Result<(), ErrorCode> {
+    if !topic.assignments.is_empty() {
+        if topic.num_partitions != -1 || topic.replication_factor != -1 {
+            return Err(ErrorCode::INVALID_REQUEST);
+        }
+        let replicas = assigned(state, &topic.assignments)?;
+        state.check_new_topic(&topic.name, replicas.len() as i32, 1)?;
+        if !validate_only {
+            state.insert_topic(&topic.name, replicas);
+        }
+        return Ok(());
+    }
+    let partitions = match topic.num_partitions {
+        -1 => state.config.default_partitions,
+        count => count,
+    };
+    let replication_factor = match topic.replication_factor {
+        -1 => state.default_replication_factor(),
+        factor => i32::from(factor),
+    };
+    if validate_only {
+        return state.check_new_topic(&topic.name, partitions, replication_factor);
+    }
+    state.create_topic(&topic.name, partitions, replication_factor)
+}
+
+/// Replicas by hand: partitions from 0 on, each with brokers that exist, none twice.
+fn assigned(
+    state: &ClusterState,
+    assignments: &[CreatableReplicaAssignment],
+) -> Result<Vec<Int32Array>, ErrorCode> {
+    let mut sorted: Vec<_> = assignments.iter().collect();
+    sorted.sort_by_key(|assignment| assignment.partition_index);
+    let is_valid = |(index, assignment): (i32, &&CreatableReplicaAssignment)| {
+        let brokers = assignment.broker_ids.as_slice();
+        let is_broker = |id: &i32| state.brokers.contains_key(&BrokerId(*id));
+        let is_once = |id: &&i32| brokers.iter().filter(|other| other == id).count() == 1;
+        assignment.partition_index == index
+            && !brokers.is_empty()
+            && brokers.len() <= state.brokers.len()
+            && brokers.iter().all(is_broker)
+            && brokers.iter().all(|id| is_once(&id))
+    };
+    if !(0..).zip(&sorted).all(is_valid) {
+        return Err(ErrorCode::INVALID_REPLICA_ASSIGNMENT);
+    }
+    Ok(sorted.into_iter().map(|assignment| assignment.broker_ids.clone()).collect())
+}
+
+fn answer(
+    state: &ClusterState,
+    topic: &CreatableTopic,
+    created: Result<(), ErrorCode>,
+) -> CreatableTopicResult {
+    let name = topic.name.clone();
+    if let Err(error_code) = created {
+        let error_message = error_code.name().map(Into::into);
+        return CreatableTopicResult { name, error_code, error_message, ..Default::default() };
+    }
+    // What was only validated is not there.
+    let Some(created) = state.topics.get(&name) else {
+        return CreatableTopicResult { name, configs: Some(Vec::new()), ..Default::default() };
+    };
+    let replicas = created.partitions.first().map_or(0, |partition| partition.replicas.len());
+    CreatableTopicResult {
+        name,
+        topic_id: created.id,
+        num_partitions: created.partitions.len() as i32,
+        replication_factor: i16::try_from(replicas).unwrap_or(i16::MAX),
+        configs: Some(Vec::new()),
+        ..Default::default()
+    }
+}
