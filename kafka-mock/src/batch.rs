@@ -44,11 +44,11 @@ const ZSTD_FROM: i16 = 7;
 
 /// The one batch in the records of a partition.
 pub(crate) fn check(
-    records: Option<&Records>,
+    records: &Records,
     produce_version: i16,
     checks: &BatchChecks,
 ) -> Result<Batch, Rejection> {
-    let records = records.map(Records::to_bytes).unwrap_or_default();
+    let records = records.to_bytes();
     let Some(len) = batch_len(&records)? else {
         return early(ErrorCode::INVALID_RECORD, "there must be one record batch");
     };

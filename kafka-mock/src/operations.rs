@@ -59,7 +59,8 @@ impl MockCluster {
         let old = self.state.topics.remove(topic).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
         self.state.may_wake_fetches = true;
         let replicas = old.partitions.into_iter().map(|partition| partition.replicas).collect();
-        self.state.insert_topic(topic, replicas);
+        let id = self.state.new_topic_id();
+        self.state.insert_topic(topic, id, replicas);
         Ok(())
     }
 

@@ -113,16 +113,22 @@ impl FrameDecoder {
             ApiKey::INIT_PRODUCER_ID => RequestBody::InitProducerId(message(rest, version)?),
             ApiKey::LIST_OFFSETS => RequestBody::ListOffsets(message(rest, version)?),
             ApiKey::METADATA => RequestBody::Metadata(message(rest, version)?),
-            ApiKey::PRODUCE => RequestBody::Produce(self.produce(message(rest, version)?, version)),
+            ApiKey::PRODUCE => {
+                RequestBody::Produce(self.produce(message(rest, version)?, version)?)
+            }
             other => return Err(format!("{other} is not implemented")),
         })
     }
 
-    fn produce(&self, request: ProduceRequest, version: i16) -> CheckedProduce {
+    fn produce(&self, request: ProduceRequest, version: i16) -> Result<CheckedProduce, String> {
         let partitions = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
         let check = |records| batch::check(records, version, &self.checks);
-        let batches = partitions.map(|partition| check(partition.records.as_ref())).collect();
-        CheckedProduce { request, batches }
+        // A broker trips over null and closes the connection.
+        let batches = partitions
+            .map(|partition| partition.records.as_ref().map(check))
+            .collect::<Option<_>>()
+            .ok_or("the records of a partition are null")?;
+        Ok(CheckedProduce { request, batches })
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use kafka_protocol::{ApiKey, ErrorCode, Int32Array, KafkaString, VersionRange};
+use kafka_protocol::{ApiKey, ErrorCode, Int32Array, KafkaString, Uuid, VersionRange};
 
 use crate::coordinator::Coordinator;
 use crate::journal::Counters;
@@ -97,14 +97,29 @@ impl ClusterState {
         partitions: i32,
         replication_factor: i32,
     ) -> Result<(), ErrorCode> {
-        self.check_new_topic(name, partitions, replication_factor)?;
-        let replicas = (0..partitions).map(|index| self.replicas(index, replication_factor));
-        let replicas = replicas.collect();
-        self.insert_topic(name, replicas);
+        let replicas = self.new_topic(name, partitions, replication_factor)?;
+        let id = self.new_topic_id();
+        self.insert_topic(name, id, replicas);
         Ok(())
     }
 
-    /// Whether [`create_topic`](Self::create_topic) would do it.
+    /// The replicas of a topic that may be created.
+    pub(crate) fn new_topic(
+        &self,
+        name: &str,
+        partitions: i32,
+        replication_factor: i32,
+    ) -> Result<Vec<Int32Array>, ErrorCode> {
+        self.check_new_topic(name, partitions, replication_factor)?;
+        Ok((0..partitions).map(|index| self.replicas(index, replication_factor)).collect())
+    }
+
+    /// An id that no topic has had.
+    pub(crate) fn new_topic_id(&mut self) -> Uuid {
+        self.seed.uuid()
+    }
+
+    /// Whether a topic of that shape may be created.
     pub(crate) fn check_new_topic(
         &self,
         name: &str,
@@ -134,9 +149,8 @@ impl ClusterState {
     }
 
     /// Creates a topic with these replicas, the first of each partition leading.
-    pub(crate) fn insert_topic(&mut self, name: &str, replicas: Vec<Int32Array>) {
+    pub(crate) fn insert_topic(&mut self, name: &str, id: Uuid, replicas: Vec<Int32Array>) {
         let partitions = replicas.into_iter().map(new_partition).collect();
-        let id = self.seed.uuid();
         self.topics.insert(name, id, partitions);
     }
 

@@ -40,13 +40,15 @@ fn check(state: &ClusterState, call: &Call, request: &ApiVersionsRequest) -> Err
     if call.version >= SOFTWARE_NAME_FROM && !names.into_iter().all(|name| is_software_name(name)) {
         return ErrorCode::INVALID_REQUEST;
     }
-    // KIP-1242: the client has reached another broker, or another cluster, than it believes.
-    let is_other_cluster = request.cluster_id.as_ref().is_some_and(|id| *id != state.cluster_id);
-    let is_other_broker = request.node_id >= 0 && request.node_id != call.broker.0;
-    if is_other_cluster || is_other_broker {
-        return ErrorCode::REBOOTSTRAP_REQUIRED;
+    // KIP-1242: the client may have reached another broker, or another cluster, than it believes.
+    match (&request.cluster_id, request.node_id) {
+        (None, -1) => ErrorCode::NONE,
+        (None, _) | (_, -1) => ErrorCode::INVALID_REQUEST,
+        (Some(cluster), node) if *cluster == state.cluster_id && node == call.broker.0 => {
+            ErrorCode::NONE
+        }
+        _ => ErrorCode::REBOOTSTRAP_REQUIRED,
     }
-    ErrorCode::NONE
 }
 
 /// Letters, digits, `-` and `.`, beginning and ending with a letter or digit.

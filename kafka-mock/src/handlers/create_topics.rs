@@ -16,15 +16,22 @@ pub(super) fn handle(
     request: &CreateTopicsRequest,
 ) -> Answer {
     let mut topics = Vec::with_capacity(request.topics.len());
-    for topic in &request.topics {
-        let is_named_twice =
-            request.topics.iter().filter(|other| other.name == topic.name).nth(1).is_some();
+    for (index, topic) in request.topics.iter().enumerate() {
+        let mut same = (0..).zip(&request.topics).filter(|(_, other)| other.name == topic.name);
+        // A name that comes twice is answered once.
+        if same.next().is_some_and(|(first, _)| first != index) {
+            continue;
+        }
+        let is_named_twice = same.next().is_some();
         let created = if is_named_twice {
             Err(ErrorCode::INVALID_REQUEST)
         } else {
             create_with_faults(state, call, topic, request.validate_only)
         };
-        topics.push(answer(state, topic, created));
+        topics.push(match created {
+            Ok(created) => CreatableTopicResult { name: topic.name.clone(), ..created },
+            Err(error_code) => failed(topic, error_code),
+        });
     }
     let response = CreateTopicsResponse { topics, ..Default::default() };
     call.respond::<CreateTopicsRequest>(&response)
@@ -35,7 +42,7 @@ fn create_with_faults(
     call: &Call,
     topic: &CreatableTopic,
     validate_only: bool,
-) -> Result<(), ErrorCode> {
+) -> Result<CreatableTopicResult, ErrorCode> {
     match call.verdict.error(&topic.name, None) {
         Some(fault) if !fault.is_applied => Err(fault.code),
         Some(fault) => create(state, topic, validate_only).and(Err(fault.code)),
@@ -47,30 +54,39 @@ fn create(
     state: &mut ClusterState,
     topic: &CreatableTopic,
     validate_only: bool,
-) -> Result<(), ErrorCode> {
-    if !topic.assignments.is_empty() {
+) -> Result<CreatableTopicResult, ErrorCode> {
+    let replicas = if topic.assignments.is_empty() {
+        let partitions = match topic.num_partitions {
+            -1 => state.config.default_partitions,
+            count => count,
+        };
+        let replication_factor = match topic.replication_factor {
+            -1 => state.default_replication_factor(),
+            factor => i32::from(factor),
+        };
+        state.new_topic(&topic.name, partitions, replication_factor)?
+    } else {
         if topic.num_partitions != -1 || topic.replication_factor != -1 {
             return Err(ErrorCode::INVALID_REQUEST);
         }
         let replicas = assigned(state, &topic.assignments)?;
         state.check_new_topic(&topic.name, replicas.len() as i32, 1)?;
-        if !validate_only {
-            state.insert_topic(&topic.name, replicas);
-        }
-        return Ok(());
-    }
-    let partitions = match topic.num_partitions {
-        -1 => state.config.default_partitions,
-        count => count,
+        replicas
     };
-    let replication_factor = match topic.replication_factor {
-        -1 => state.default_replication_factor(),
-        factor => i32::from(factor),
-    };
-    if validate_only {
-        return state.check_new_topic(&topic.name, partitions, replication_factor);
+    let num_partitions = replicas.len() as i32;
+    let factor = replicas.first().map_or(0, |replicas| replicas.len());
+    // What is only validated gets an id as well, as from Kafka.
+    let topic_id = state.new_topic_id();
+    if !validate_only {
+        state.insert_topic(&topic.name, topic_id, replicas);
     }
-    state.create_topic(&topic.name, partitions, replication_factor)
+    Ok(CreatableTopicResult {
+        topic_id,
+        num_partitions,
+        replication_factor: i16::try_from(factor).unwrap_or(i16::MAX),
+        configs: Some(Vec::new()),
+        ..Default::default()
+    })
 }
 
 /// Replicas by hand: partitions from 0 on, each with brokers that exist, none twice.
@@ -96,27 +112,11 @@ fn assigned(
     Ok(sorted.into_iter().map(|assignment| assignment.broker_ids.clone()).collect())
 }
 
-fn answer(
-    state: &ClusterState,
-    topic: &CreatableTopic,
-    created: Result<(), ErrorCode>,
-) -> CreatableTopicResult {
-    let name = topic.name.clone();
-    if let Err(error_code) = created {
-        let error_message = error_code.name().map(Into::into);
-        return CreatableTopicResult { name, error_code, error_message, ..Default::default() };
-    }
-    // What was only validated is not there.
-    let Some(created) = state.topics.get(&name) else {
-        return CreatableTopicResult { name, configs: Some(Vec::new()), ..Default::default() };
-    };
-    let replicas = created.partitions.first().map_or(0, |partition| partition.replicas.len());
+fn failed(topic: &CreatableTopic, error_code: ErrorCode) -> CreatableTopicResult {
     CreatableTopicResult {
-        name,
-        topic_id: created.id,
-        num_partitions: created.partitions.len() as i32,
-        replication_factor: i16::try_from(replicas).unwrap_or(i16::MAX),
-        configs: Some(Vec::new()),
+        name: topic.name.clone(),
+        error_code,
+        error_message: error_code.name().map(Into::into),
         ..Default::default()
     }
 }

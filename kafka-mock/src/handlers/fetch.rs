@@ -18,6 +18,8 @@ use crate::faults::Target;
 use crate::state::ClusterState;
 use crate::topics::Partition;
 
+/// First version that names topics by id (KIP-516).
+const TOPIC_ID_FROM: i16 = 13;
 /// First version whose answer tells the leader (KIP-951).
 const LEADER_HINT_FROM: i16 = 16;
 /// Most bytes of batches in an answer, whatever the client asks for (`fetch.max.bytes`).
@@ -151,6 +153,9 @@ impl<'a> Read<'a> {
         topic: &FetchTopic,
         asked: &FetchPartition,
     ) -> Result<&'s Partition, ErrorCode> {
+        if self.call.version >= TOPIC_ID_FROM && topic.topic_id.is_zero() {
+            return Err(ErrorCode::UNKNOWN_TOPIC_ID);
+        }
         let found = state.topics.resolve(topic.topic_id, &topic.topic)?;
         if let Some(fault) = self.call.verdict.error(&found.name, Some(asked.partition)) {
             return Err(fault.code);
@@ -190,6 +195,7 @@ impl<'a> Read<'a> {
             last_stable_offset: -1,
             log_start_offset: -1,
             current_leader,
+            aborted_transactions: None,
             records: Some(Records::default()),
             ..Default::default()
         }

@@ -11,7 +11,6 @@ use crate::state::ClusterState;
 const SEVERAL_FROM: i16 = 4;
 /// Groups and transactional ids; share groups are not there.
 const KEY_TYPES: std::ops::RangeInclusive<i8> = 0..=1;
-const TRANSACTION: i8 = 1;
 
 pub(super) fn handle(
     state: &ClusterState,
@@ -47,7 +46,7 @@ fn find(state: &ClusterState, call: &Call, key: &KafkaString, key_type: i8) -> C
     if let Some(fault) = call.verdict.request_error() {
         return failed(fault.code);
     }
-    if !KEY_TYPES.contains(&key_type) || key_type == TRANSACTION && key.is_empty() {
+    if !KEY_TYPES.contains(&key_type) {
         return failed(ErrorCode::INVALID_REQUEST);
     }
     let broker = state.coordinator.broker_of(key, &state.broker_ids());

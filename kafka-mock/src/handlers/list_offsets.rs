@@ -19,6 +19,9 @@ const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
 const MAX_TIMESTAMP: i64 = -3;
 const EARLIEST_LOCAL: i64 = -4;
+/// About tiered storage, which is not there.
+const LATEST_TIERED: i64 = -5;
+const EARLIEST_PENDING_UPLOAD: i64 = -6;
 
 pub(super) fn handle(state: &ClusterState, call: &Call, request: &ListOffsetsRequest) -> Answer {
     let topics = request.topics.iter().map(|topic| ListOffsetsTopicResponse {
@@ -55,12 +58,27 @@ fn find(
     if let Some(fault) = call.verdict.error(topic, Some(asked.partition_index)) {
         return Err(fault.code);
     }
+    if call.version < first_version(asked.timestamp) {
+        return Err(ErrorCode::UNSUPPORTED_VERSION);
+    }
     let partition = state
         .topics
         .partition(topic, asked.partition_index)
         .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
     partition.check_leader(call.broker, asked.current_leader_epoch)?;
     Ok(offset_of(partition, asked.timestamp))
+}
+
+/// First version that may ask for this timestamp.
+fn first_version(timestamp: i64) -> i16 {
+    match timestamp {
+        LATEST | EARLIEST | 0.. => 1,
+        MAX_TIMESTAMP => 7,
+        EARLIEST_LOCAL => 8,
+        LATEST_TIERED => 9,
+        EARLIEST_PENDING_UPLOAD => 11,
+        _ => i16::MAX,
+    }
 }
 
 fn offset_of(partition: &Partition, timestamp: i64) -> Found {

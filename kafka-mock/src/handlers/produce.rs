@@ -156,6 +156,9 @@ impl Write<'_> {
             return Err(ErrorCode::INVALID_REQUIRED_ACKS.into());
         }
         partition.check_leader(self.call.broker, -1)?;
+        if let Ok(batch) = &batch {
+            self.check_transaction(&state.coordinator, batch)?;
+        }
         let log_start_offset = partition.log.start_offset();
         let tell_start = |refused: Refused| Refused { log_start_offset, ..refused };
         let batch = batch.map_err(|rejection| match rejection.code {
@@ -163,13 +166,13 @@ impl Write<'_> {
             _ => tell_start(rejection.into()),
         })?;
         let sequenced = partition.producers.check(&batch.header);
-        if let Ok(Sequenced::Duplicate { base_offset, timestamp }) = sequenced {
+        if let Sequenced::Duplicate { base_offset, timestamp } =
+            sequenced.map_err(|error| tell_start(error.into()))?
+        {
             state.counters.duplicates += 1;
             let log_append_time_ms = timestamp;
             return Ok(Appended { base_offset, log_append_time_ms, log_start_offset });
         }
-        self.check_transaction(&state.coordinator, &batch).map_err(|e| tell_start(e.into()))?;
-        sequenced.map_err(|error| tell_start(error.into()))?;
         let base_offset = if state.config.discard {
             partition.log.skip(batch.header.record_count)
         } else {

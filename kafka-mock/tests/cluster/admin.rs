@@ -53,7 +53,8 @@ fn wishes_are_checked() {
 fn a_topic_named_twice_is_not_created() {
     let mut rig = Rig::new(MockConfig::new());
     let response = rig.ask(1, &create(vec![topic("a", 1, 1), topic("a", 1, 1)]), 7);
-    assert!(response.topics.iter().all(|t| t.error_code == ErrorCode::INVALID_REQUEST));
+    let codes: Vec<_> = response.topics.iter().map(|topic| topic.error_code).collect();
+    assert_eq!(codes, [ErrorCode::INVALID_REQUEST]);
     assert_eq!(rig.cluster.topics(), ["t"]);
 }
 
@@ -84,7 +85,11 @@ fn replicas_can_be_assigned() {
 fn validation_alone_creates_nothing() {
     let mut rig = Rig::new(MockConfig::new());
     let request = CreateTopicsRequest { validate_only: true, ..create(vec![topic("a", 1, 1)]) };
-    assert_eq!(rig.ask(1, &request, 7).topics[0].error_code, ErrorCode::NONE);
+    let response = rig.ask(1, &request, 7);
+    assert_eq!(
+        (response.topics[0].error_code, response.topics[0].num_partitions),
+        (ErrorCode::NONE, 1)
+    );
     assert_eq!(rig.cluster.topics(), ["t"]);
 }
 

@@ -107,6 +107,7 @@ fn errors_have_their_codes() {
     let mut by_id = fetch(0, 0);
     by_id.topics[0].topic_id = Uuid::from_u128(5);
     check(1, &by_id, 13, ErrorCode::UNKNOWN_TOPIC_ID);
+    check(1, &fetch(0, 0), 13, ErrorCode::UNKNOWN_TOPIC_ID);
     let mut known_epoch = fetch(0, 0);
     known_epoch.topics[0].partitions[0].current_leader_epoch = 3;
     check(1, &known_epoch, 12, ErrorCode::UNKNOWN_LEADER_EPOCH);
@@ -270,6 +271,10 @@ fn offsets_are_found_by_timestamp() {
     }
     assert_eq!(listed(&mut rig, 1, -4, 10).offset, 0);
     assert_eq!(listed(&mut rig, 1, -5, 10).offset, -1);
+    for (timestamp, version) in [(-3, 6), (-4, 7), (-5, 8), (-6, 10), (-7, 11)] {
+        let code = listed(&mut rig, 1, timestamp, version).error_code;
+        assert_eq!(code, ErrorCode::UNSUPPORTED_VERSION);
+    }
     let code = listed(&mut rig, 2, -1, 10).error_code;
     assert_eq!(code, ErrorCode::NOT_LEADER_OR_FOLLOWER);
 }

@@ -197,12 +197,14 @@ fn a_client_that_wants_another_broker_or_cluster_is_sent_away() {
     let mut rig = Rig::new(MockConfig::new());
     let own = rig.cluster.cluster_id().to_owned();
     for (cluster_id, node_id, expected) in [
-        (own.as_str(), 1, ErrorCode::NONE),
-        (own.as_str(), 2, ErrorCode::REBOOTSTRAP_REQUIRED),
-        ("other", 1, ErrorCode::REBOOTSTRAP_REQUIRED),
+        (Some(own.as_str()), 1, ErrorCode::NONE),
+        (Some(own.as_str()), 2, ErrorCode::REBOOTSTRAP_REQUIRED),
+        (Some("other"), 1, ErrorCode::REBOOTSTRAP_REQUIRED),
+        (Some(own.as_str()), -1, ErrorCode::INVALID_REQUEST),
+        (None, 1, ErrorCode::INVALID_REQUEST),
     ] {
-        let request =
-            ApiVersionsRequest { cluster_id: Some(cluster_id.into()), node_id, ..software("me") };
+        let cluster_id = cluster_id.map(Into::into);
+        let request = ApiVersionsRequest { cluster_id, node_id, ..software("me") };
         assert_eq!(rig.ask(1, &request, 5).error_code, expected);
     }
 }

@@ -131,11 +131,11 @@ fn there_must_be_exactly_one_batch() {
 }
 
 #[test]
-fn null_records_are_no_batch() {
+fn null_records_close_the_connection() {
     let mut rig = rig();
     let mut request = produce_request("t", 0, Records::default());
     request.topic_data[0].partition_data[0].records = None;
-    assert_eq!(only(rig.ask(1, &request, 9)).error_code, ErrorCode::INVALID_RECORD);
+    rig.ask_and_be_closed(1, &request, 9);
 }
 
 #[test]
