@@ -13,7 +13,8 @@ pub(crate) struct PartitionLog {
     batches: VecDeque<StoredBatch>,
     start_offset: i64,
     end_offset: i64,
-    len: usize,
+    /// Bytes that were ever appended.
+    position: usize,
 }
 
 /// A batch as the producer sent it, with what the broker adds to it.
@@ -22,6 +23,8 @@ struct StoredBatch {
     base_offset: i64,
     leader_epoch: i32,
     header: RecordBatchHeader,
+    /// Bytes that were ever appended before it.
+    position: usize,
     /// With the offset and leader epoch of the producer; the real ones are put in when it is read.
     bytes: Bytes,
 }
@@ -41,12 +44,12 @@ impl PartitionLog {
     ) -> i64 {
         // A copy of its own, so that it does not keep the frame that it came in.
         let bytes = Bytes::copy_from_slice(&batch.bytes);
-        self.len += bytes.len();
         let base_offset = self.end_offset;
-        let header = batch.header;
-        self.batches.push_back(StoredBatch { base_offset, leader_epoch, header, bytes });
+        let (header, position) = (batch.header, self.position);
+        self.position += bytes.len();
+        self.batches.push_back(StoredBatch { base_offset, leader_epoch, header, position, bytes });
         self.end_offset = base_offset.saturating_add(i64::from(header.record_count));
-        while self.len > retention_bytes && self.batches.len() > 1 {
+        while self.len() > retention_bytes && self.batches.len() > 1 {
             self.drop_oldest();
         }
         base_offset
@@ -69,6 +72,16 @@ impl PartitionLog {
         self.start_offset = self.start_offset.max(offset);
     }
 
+    /// Loses every batch with a record at `offset` or later.
+    pub(crate) fn truncate(&mut self, offset: i64) {
+        while let Some(last) = self.batches.back().filter(|batch| batch.end_offset() > offset) {
+            self.end_offset = last.base_offset;
+            self.position = last.position;
+            self.batches.pop_back();
+        }
+        self.end_offset = self.end_offset.max(self.start_offset);
+    }
+
     /// The first offset that can be read.
     pub(crate) fn start_offset(&self) -> i64 {
         self.start_offset
@@ -80,9 +93,10 @@ impl PartitionLog {
         self.end_offset
     }
 
-    /// Bytes that [`read`](Self::read) would give.
-    pub(crate) fn readable(&self, offset: i64, max_bytes: usize, at_least_one: bool) -> usize {
-        self.select(offset, max_bytes, at_least_one).map(|batch| batch.bytes.len()).sum()
+    /// About how many bytes [`read`](Self::read) would give, without looking at each batch.
+    pub(crate) fn readable(&self, offset: i64, max_bytes: usize) -> usize {
+        let first = self.batches.get(self.index_of(offset));
+        first.map_or(0, |first| self.position - first.position).min(max_bytes)
     }
 
     /// Whole batches from the one that holds `offset`, as long as they fit into `max_bytes`, as pieces
@@ -90,6 +104,11 @@ impl PartitionLog {
     pub(crate) fn read(&self, offset: i64, max_bytes: usize, at_least_one: bool) -> Vec<Bytes> {
         let selected = self.select(offset, max_bytes, at_least_one);
         selected.flat_map(StoredBatch::pieces).collect()
+    }
+
+    /// The header of each batch as its producer sent it, and the offset that it got.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&RecordBatchHeader, i64)> {
+        self.batches.iter().map(|batch| (&batch.header, batch.base_offset))
     }
 
     /// Every batch, with its offsets.
@@ -123,7 +142,7 @@ impl PartitionLog {
         max_bytes: usize,
         at_least_one: bool,
     ) -> impl Iterator<Item = &StoredBatch> {
-        let first = self.batches.partition_point(|batch| batch.end_offset() <= offset);
+        let first = self.index_of(offset);
         let mut left = max_bytes;
         let mut may_exceed = at_least_one;
         self.batches.range(first..).take_while(move |batch| {
@@ -134,9 +153,18 @@ impl PartitionLog {
         })
     }
 
+    /// Place of the batch that holds `offset`, or of the first one behind it.
+    fn index_of(&self, offset: i64) -> usize {
+        self.batches.partition_point(|batch| batch.end_offset() <= offset)
+    }
+
+    /// Bytes that are kept.
+    fn len(&self) -> usize {
+        self.batches.front().map_or(0, |first| self.position - first.position)
+    }
+
     fn drop_oldest(&mut self) {
         if let Some(oldest) = self.batches.pop_front() {
-            self.len -= oldest.bytes.len();
             self.start_offset = self.start_offset.max(oldest.end_offset());
         }
     }

@@ -8,6 +8,7 @@ use kafka_protocol::records::RecordBatch;
 use kafka_protocol::{ErrorCode, Uuid};
 
 use crate::journal::{Counters, RequestRecord};
+use crate::producers::ProducerStates;
 use crate::state::BrokerAddress;
 use crate::{BrokerId, FaultId, FaultRule, MockCluster};
 
@@ -104,6 +105,22 @@ impl MockCluster {
             return false;
         };
         partition.log.delete_before(offset);
+        self.state.may_wake_fetches = true;
+        true
+    }
+
+    /// Loses the batches of a partition with a record at `offset` or later, and what is known of their
+    /// producers: as if a leader was elected that did not have them. Whether there is such a partition.
+    pub fn truncate(&mut self, topic: &str, partition: i32, offset: i64) -> bool {
+        let ids_max = self.state.config.producer_ids_max;
+        let Some(partition) = self.state.topics.partition_mut(topic, partition) else {
+            return false;
+        };
+        partition.log.truncate(offset);
+        partition.producers = ProducerStates::default();
+        for (header, base_offset) in partition.log.headers() {
+            partition.producers.update(header, base_offset, ids_max);
+        }
         self.state.may_wake_fetches = true;
         true
     }

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
@@ -27,6 +27,8 @@ use crate::{BrokerId, ConnectionId, MockCluster, ReplyAction};
 
 /// Most connections of all brokers together; more are accepted and closed at once.
 const CONNECTIONS_MAX: usize = 10_000;
+/// How long to wait after a connection could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A [`MockCluster`] that listens on the loopback interface.
 ///
@@ -215,8 +217,13 @@ async fn accept(shared: Arc<Shared>, broker: BrokerId, listener: TcpListener) {
         tokio::select! {
             accepted = listener.accept() => {
                 let permit = Arc::clone(&shared.connections).try_acquire_owned();
-                if let (Ok((stream, _)), Ok(permit)) = (accepted, permit) {
-                    connections.spawn(serve(Arc::clone(&shared), broker, stream, permit));
+                match (accepted, permit) {
+                    (Ok((stream, _)), Ok(permit)) => {
+                        connections.spawn(serve(Arc::clone(&shared), broker, stream, permit));
+                    }
+                    (Ok(_), Err(_)) => {}
+                    // No file is left, most likely; one may be in a moment.
+                    (Err(_), _) => tokio::time::sleep(ACCEPT_PAUSE).await,
                 }
             }
             Some(_) = connections.join_next() => {}

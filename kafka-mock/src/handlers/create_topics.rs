@@ -1,5 +1,7 @@
 //! CreateTopics, at any broker: it would pass it on to the controller.
 
+use std::collections::BTreeMap;
+
 use kafka_protocol::messages::CreateTopicsRequest;
 use kafka_protocol::messages::create_topics::{
     CreatableReplicaAssignment, CreatableTopic, CreatableTopicResult, CreateTopicsResponse,
@@ -16,17 +18,16 @@ pub(super) fn handle(
     request: &CreateTopicsRequest,
 ) -> Answer {
     let mut topics = Vec::with_capacity(request.topics.len());
-    for (index, topic) in request.topics.iter().enumerate() {
-        let mut same = (0..).zip(&request.topics).filter(|(_, other)| other.name == topic.name);
-        // A name that comes twice is answered once.
-        if same.next().is_some_and(|(first, _)| first != index) {
-            continue;
-        }
-        let is_named_twice = same.next().is_some();
-        let created = if is_named_twice {
-            Err(ErrorCode::INVALID_REQUEST)
-        } else {
-            create_with_faults(state, call, topic, request.validate_only)
+    let mut counts = BTreeMap::new();
+    for topic in &request.topics {
+        *counts.entry(&topic.name).or_insert(0) += 1;
+    }
+    for topic in &request.topics {
+        let created = match counts.remove(&topic.name) {
+            Some(1) => create_with_faults(state, call, topic, request.validate_only),
+            Some(_) => Err(ErrorCode::INVALID_REQUEST),
+            // A name that comes twice is answered once.
+            None => continue,
         };
         topics.push(match created {
             Ok(created) => CreatableTopicResult { name: topic.name.clone(), ..created },

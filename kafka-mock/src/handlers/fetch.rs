@@ -96,7 +96,7 @@ impl<'a> Read<'a> {
                 let max_bytes = usize::try_from(asked.partition_max_bytes).unwrap_or(0);
                 match self.find(state, topic, asked) {
                     Ok(partition) => {
-                        bytes += partition.log.readable(asked.fetch_offset, max_bytes, true);
+                        bytes += partition.log.readable(asked.fetch_offset, max_bytes);
                         bytes < min_bytes
                     }
                     Err(_) => false,
@@ -183,6 +183,10 @@ impl<'a> Read<'a> {
             error_code,
             ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::FENCED_LEADER_EPOCH
         );
+        let is_unknown = matches!(
+            error_code,
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION | ErrorCode::UNKNOWN_TOPIC_ID
+        );
         let current_leader = if is_moved && self.call.version >= LEADER_HINT_FROM {
             self.leader_hint(state, topic, asked)
         } else {
@@ -195,7 +199,7 @@ impl<'a> Read<'a> {
             last_stable_offset: -1,
             log_start_offset: -1,
             current_leader,
-            aborted_transactions: None,
+            aborted_transactions: is_unknown.then(Vec::new),
             records: Some(Records::default()),
             ..Default::default()
         }

@@ -1,5 +1,7 @@
 //! ListOffsets: the first and last offset of a partition, or the one of a timestamp.
 
+use std::collections::BTreeSet;
+
 use kafka_protocol::ErrorCode;
 use kafka_protocol::messages::ListOffsetsRequest;
 use kafka_protocol::messages::list_offsets::{
@@ -24,16 +26,24 @@ const LATEST_TIERED: i64 = -5;
 const EARLIEST_PENDING_UPLOAD: i64 = -6;
 
 pub(super) fn handle(state: &ClusterState, call: &Call, request: &ListOffsetsRequest) -> Answer {
-    let topics = request.topics.iter().map(|topic| ListOffsetsTopicResponse {
-        name: topic.name.clone(),
-        partitions: topic
-            .partitions
-            .iter()
-            .map(|asked| answer(asked, call.version, find(state, call, &topic.name, asked)))
-            .collect(),
-        ..Default::default()
-    });
-    let response = ListOffsetsResponse { topics: topics.collect(), ..Default::default() };
+    let mut topics = Vec::with_capacity(request.topics.len());
+    let mut seen = BTreeSet::new();
+    for topic in &request.topics {
+        let answers = topic.partitions.iter().map(|asked| {
+            let found = if seen.insert((&topic.name, asked.partition_index)) {
+                find(state, call, &topic.name, asked)
+            } else {
+                Err(ErrorCode::INVALID_REQUEST)
+            };
+            answer(asked, call.version, found)
+        });
+        topics.push(ListOffsetsTopicResponse {
+            name: topic.name.clone(),
+            partitions: answers.collect(),
+            ..Default::default()
+        });
+    }
+    let response = ListOffsetsResponse { topics, ..Default::default() };
     call.respond::<ListOffsetsRequest>(&response)
 }
 

@@ -1,5 +1,7 @@
 //! Metadata: which brokers and topics there are, and who leads what.
 
+use std::collections::BTreeSet;
+
 use kafka_protocol::messages::MetadataRequest;
 use kafka_protocol::messages::metadata::{
     MetadataRequestTopic, MetadataResponse, MetadataResponseBroker, MetadataResponsePartition,
@@ -56,6 +58,8 @@ fn asked(request: &MetadataRequest, version: i16) -> Option<&[MetadataRequestTop
     }
 }
 
+/// Each topic once, ascending, however often it is named: so an answer is never larger than the
+/// cluster.
 fn topics_asked(
     state: &mut ClusterState,
     call: &Call,
@@ -74,21 +78,18 @@ fn topics_asked(
     }
     // If one topic is named by its id, Kafka looks at ids alone.
     if by_id {
-        return topics.iter().filter(is_id).map(|topic| by_its_id(state, call, topic)).collect();
+        let ids: BTreeSet<Uuid> = topics.iter().filter(is_id).map(|t| t.topic_id).collect();
+        return ids.into_iter().map(|id| by_its_id(state, call, id)).collect();
     }
     let may_create = request.allow_auto_topic_creation;
-    let names = topics.iter().filter_map(|topic| topic.name.as_ref());
-    names.map(|name| by_name(state, call, name, may_create)).collect()
+    let names: BTreeSet<&KafkaString> = topics.iter().filter_map(|t| t.name.as_ref()).collect();
+    names.into_iter().map(|name| by_name(state, call, name, may_create)).collect()
 }
 
-fn by_its_id(
-    state: &ClusterState,
-    call: &Call,
-    topic: &MetadataRequestTopic,
-) -> MetadataResponseTopic {
-    match state.topics.resolve(topic.topic_id, "") {
+fn by_its_id(state: &ClusterState, call: &Call, id: Uuid) -> MetadataResponseTopic {
+    match state.topics.resolve(id, "") {
         Ok(found) => describe(call, found),
-        Err(error) => failed(error, None, topic.topic_id),
+        Err(error) => failed(error, None, id),
     }
 }
 

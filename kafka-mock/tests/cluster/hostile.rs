@@ -2,8 +2,13 @@
 
 use bytes::Bytes;
 use kafka_mock::{CloseReason, ConnectionId, MockConfig, ReplyAction, RequestFate};
+use kafka_protocol::messages::create_topics::{CreatableTopic, CreateTopicsRequest};
+use kafka_protocol::messages::list_offsets::{
+    ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
+};
+use kafka_protocol::messages::metadata::MetadataRequestTopic;
 use kafka_protocol::messages::{ApiVersionsRequest, MetadataRequest, ProduceRequest};
-use kafka_protocol::{ApiKey, Frame};
+use kafka_protocol::{ApiKey, ErrorCode, Frame};
 
 use crate::support::{Rig, batch, produce_request, sequenced};
 
@@ -60,6 +65,29 @@ fn a_frame_that_is_too_long_closes() {
     let mut rig = Rig::new(MockConfig::new().request_max_bytes(100));
     let reason = check_closed(&mut rig, vec![0; 101].into());
     assert_eq!(reason, "a frame of 101 bytes is longer than 100");
+}
+
+#[test]
+fn an_answer_is_not_longer_because_a_topic_is_named_often() {
+    let mut rig = Rig::new(MockConfig::new());
+    let topic = MetadataRequestTopic { name: Some("t".into()), ..Default::default() };
+    let request = MetadataRequest { topics: Some(vec![topic; 10_000]), ..Default::default() };
+    assert_eq!(rig.ask(1, &request, 12).topics.len(), 1);
+    let topic = CreatableTopic { name: "new".into(), ..Default::default() };
+    let request = CreateTopicsRequest { topics: vec![topic; 100_000], ..Default::default() };
+    assert_eq!(rig.ask(1, &request, 7).topics.len(), 1);
+}
+
+#[test]
+fn a_partition_that_is_listed_twice_is_refused_the_second_time() {
+    let mut rig = Rig::new(MockConfig::new());
+    let partition = ListOffsetsPartition { timestamp: -1, ..Default::default() };
+    let topic =
+        ListOffsetsTopic { name: "t".into(), partitions: vec![partition; 2], ..Default::default() };
+    let request = ListOffsetsRequest { topics: vec![topic], ..Default::default() };
+    let response = rig.ask(1, &request, 8);
+    let codes: Vec<_> = response.topics[0].partitions.iter().map(|p| p.error_code).collect();
+    assert_eq!(codes, [ErrorCode::NONE, ErrorCode::INVALID_REQUEST]);
 }
 
 fn frames() -> Vec<Vec<u8>> {

@@ -149,3 +149,19 @@ fn a_transactional_batch_needs_a_transaction() {
     assert_eq!(answer.error_code, ErrorCode::INVALID_PRODUCER_ID_MAPPING);
     assert_eq!(rig.values(0), []);
 }
+
+#[test]
+fn a_leader_that_lost_records_forgets_what_their_producer_sent() {
+    let mut rig = rig();
+    for sequence in 0..4 {
+        rig.produce(0, sequenced(&["x"], 7, 0, sequence));
+    }
+    rig.produce(0, sequenced(&["y"], 8, 0, 0));
+    assert!(rig.cluster.truncate("t", 0, 2));
+    assert_eq!(rig.cluster.offsets("t", 0), Some(0..2));
+    // What was acknowledged once is out of order now, or new.
+    assert_eq!(rig.produce(0, sequenced(&["x"], 7, 0, 4)).error_code, OUT_OF_ORDER);
+    assert_eq!(rig.produce(0, sequenced(&["x"], 7, 0, 1)).base_offset, 1);
+    assert_eq!(rig.produce(0, sequenced(&["x"], 7, 0, 2)).base_offset, 2);
+    assert_eq!(rig.produce(0, sequenced(&["y"], 8, 0, 1)).error_code, OK);
+}
