@@ -123,8 +123,7 @@ impl MockCluster {
     }
 
     /// Forgets a connection that is gone, whoever closed it. Answers that it has not got are lost.
-    pub fn handle_disconnect(&mut self, now: Instant, connection: ConnectionId) {
-        let _ = now;
+    pub fn handle_disconnect(&mut self, _now: Instant, connection: ConnectionId) {
         self.connections.remove(connection);
         self.waiting.retain(|fetch| fetch.connection != connection);
     }

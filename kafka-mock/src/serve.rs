@@ -51,7 +51,16 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct MockServer {
     shared: Arc<Shared>,
     addresses: Vec<(BrokerId, SocketAddr)>,
-    tasks: Vec<JoinHandle<()>>,
+    timer: JoinHandle<()>,
+    /// The listeners that are up; their connections end with them.
+    listeners: BTreeMap<BrokerId, Listener>,
+}
+
+/// The task that accepts the connections of a broker, and owns theirs.
+#[derive(Debug)]
+struct Listener {
+    task: JoinHandle<()>,
+    stop: Arc<Notify>,
 }
 
 /// What all tasks share.
@@ -111,11 +120,11 @@ impl MockServer {
             connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
         });
         let addresses = listeners.iter().map(|(broker, address, _)| (*broker, *address)).collect();
-        let mut tasks = vec![runtime.spawn(keep_time(Arc::clone(&shared)))];
-        for (broker, _, listener) in listeners {
-            tasks.push(runtime.spawn(accept(Arc::clone(&shared), broker, listener)));
-        }
-        Ok(Self { shared, addresses, tasks })
+        let timer = runtime.spawn(keep_time(Arc::clone(&shared)));
+        let listen =
+            |(broker, _, socket)| (broker, Listener::start(&runtime, &shared, broker, socket));
+        let listeners = listeners.into_iter().map(listen).collect();
+        Ok(Self { shared, addresses, timer, listeners })
     }
 
     /// All brokers, as clients want them: `127.0.0.1:40001,127.0.0.1:40002`.
@@ -139,19 +148,65 @@ impl MockServer {
         result
     }
 
+    /// Takes a broker down: closes its connections and refuses new ones, but leaves its partitions to
+    /// it. Waits until it is down.
+    pub async fn stop_broker(&mut self, broker: BrokerId) {
+        if let Some(listener) = self.listeners.remove(&broker) {
+            listener.stop().await;
+        }
+    }
+
+    /// Takes a broker up again, at the address that it had. Does nothing if it is up.
+    ///
+    /// # Errors
+    /// If somebody else has taken its port, or there is no such broker.
+    pub fn start_broker(&mut self, broker: BrokerId) -> io::Result<()> {
+        if self.listeners.contains_key(&broker) {
+            return Ok(());
+        }
+        let address = self.addresses.iter().find(|(id, _)| *id == broker);
+        let (_, address) = address.ok_or(io::ErrorKind::NotFound)?;
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(listener)?;
+        let runtime = Handle::try_current().map_err(io::Error::other)?;
+        let listener = Listener::start(&runtime, &self.shared, broker, listener);
+        self.listeners.insert(broker, listener);
+        Ok(())
+    }
+
     /// Closes listeners and connections, and waits until they are.
     pub async fn shutdown(mut self) {
-        for task in std::mem::take(&mut self.tasks) {
-            task.abort();
-            // Ended by the abort, which is what was wanted.
-            let _ = task.await;
+        for (_, listener) in std::mem::take(&mut self.listeners) {
+            listener.stop().await;
         }
     }
 }
 
 impl Drop for MockServer {
     fn drop(&mut self) {
-        self.tasks.iter().for_each(JoinHandle::abort);
+        self.timer.abort();
+        self.listeners.values().for_each(|listener| listener.task.abort());
+    }
+}
+
+impl Listener {
+    fn start(
+        runtime: &Handle,
+        shared: &Arc<Shared>,
+        broker: BrokerId,
+        socket: TcpListener,
+    ) -> Self {
+        let stop = Arc::new(Notify::new());
+        let task = accept(Arc::clone(shared), broker, socket, Arc::clone(&stop));
+        Self { task: runtime.spawn(task), stop }
+    }
+
+    /// Closes the listener and its connections, and waits until they are.
+    async fn stop(self) {
+        self.stop.notify_one();
+        // If it has panicked, everything of it is closed as well.
+        let _ = self.task.await;
     }
 }
 
@@ -211,10 +266,11 @@ async fn keep_time(shared: Arc<Shared>) {
 }
 
 /// Accepts the connections of one broker; they end with this task.
-async fn accept(shared: Arc<Shared>, broker: BrokerId, listener: TcpListener) {
+async fn accept(shared: Arc<Shared>, broker: BrokerId, listener: TcpListener, stop: Arc<Notify>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
+            () = stop.notified() => break,
             accepted = listener.accept() => {
                 let permit = Arc::clone(&shared.connections).try_acquire_owned();
                 match (accepted, permit) {
@@ -229,6 +285,8 @@ async fn accept(shared: Arc<Shared>, broker: BrokerId, listener: TcpListener) {
             Some(_) = connections.join_next() => {}
         }
     }
+    drop(listener);
+    connections.shutdown().await;
 }
 
 /// One connection, from its first byte to its last.

@@ -228,6 +228,27 @@ async fn a_server_that_is_gone_closes_everything() {
 }
 
 #[tokio::test]
+async fn a_broker_goes_down_and_comes_up_at_the_same_address() {
+    let mut server = start(MockConfig::new());
+    let mut down = Client::connect(&server, 1).await;
+    let mut other = Client::connect(&server, 2).await;
+    for client in [&mut down, &mut other] {
+        client.ask(&ApiVersionsRequest::default(), 0).await;
+    }
+    let address = server.addresses()[0].1;
+    server.stop_broker(BrokerId(1)).await;
+    server.stop_broker(BrokerId(1)).await;
+    down.expect_close().await;
+    assert!(TcpStream::connect(address).await.is_err());
+    other.ask(&ApiVersionsRequest::default(), 0).await;
+    server.start_broker(BrokerId(1)).unwrap();
+    server.start_broker(BrokerId(1)).unwrap();
+    assert!(server.start_broker(BrokerId(9)).is_err());
+    let mut up = Client::connect(&server, 1).await;
+    up.ask(&ApiVersionsRequest::default(), 0).await;
+}
+
+#[tokio::test]
 async fn a_port_may_be_chosen_and_leaders_are_where_they_say() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut cluster = MockCluster::new(MockConfig::new().brokers(2));
