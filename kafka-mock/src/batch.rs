@@ -52,10 +52,8 @@ pub(crate) fn check(
     let Some(len) = batch_len(&records)? else {
         return early(ErrorCode::INVALID_RECORD, "there must be one record batch");
     };
-    match records.get(MAGIC_AT).copied() {
-        Some(2) => {}
-        Some(0 | 1) => return early(ErrorCode::INVALID_RECORD, "record batches must have magic 2"),
-        _ => return early(ErrorCode::CORRUPT_MESSAGE, "there is no such magic"),
+    if records.get(MAGIC_AT) != Some(&2) {
+        return early(ErrorCode::INVALID_RECORD, "record batches must have magic 2");
     }
     // What follows and is not a whole batch is cut off, as Kafka does.
     if batch_len(&records.slice(len..))?.is_some() {
@@ -80,17 +78,22 @@ pub(crate) fn check(
     Ok(Batch { header, bytes })
 }
 
-/// Length of the batch at the front, `None` if it is not all there.
+/// Length of the batch at the front, `None` if it is not all there. Batches begin alike in every
+/// format up to the magic, which is looked at only if there is one.
 fn batch_len(records: &[u8]) -> Result<Option<usize>, Rejection> {
     let length = records.get(LENGTH_AT..).and_then(|rest| rest.first_chunk());
     let Some(length) = length.map(|length| i32::from_be_bytes(*length)) else { return Ok(None) };
-    match usize::try_from(length) {
-        _ if records.len() <= MAGIC_AT => Ok(None),
-        Ok(length) if length >= LENGTH_MIN => {
+    let length = usize::try_from(length).ok().filter(|length| *length >= LENGTH_MIN);
+    let Some(length) = length else {
+        return early(ErrorCode::CORRUPT_MESSAGE, "the batch length is too small");
+    };
+    match records.get(MAGIC_AT) {
+        Some(0..=2) => {
             let len = length + LENGTH_COUNTS_FROM;
             Ok((len <= records.len()).then_some(len))
         }
-        _ => early(ErrorCode::CORRUPT_MESSAGE, "the batch length is too small"),
+        Some(_) => early(ErrorCode::CORRUPT_MESSAGE, "there is no such magic"),
+        None => Ok(None),
     }
 }
 

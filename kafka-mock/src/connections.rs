@@ -222,7 +222,6 @@ impl Connection {
                     self.first += 1;
                 }
                 if action == ReplyAction::Close {
-                    self.first += self.slots.len() as u64;
                     self.slots.clear();
                 }
                 Some(action)

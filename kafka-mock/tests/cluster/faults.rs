@@ -129,8 +129,12 @@ fn requests_without_partitions_fail_as_a_whole() {
     rig.cluster.clear_faults();
     rig.cluster.add_fault(error(A).times(2));
     assert_eq!(rig.ask(1, &idempotent(), 4).error_code, A);
+    rig.cluster.add_fault(error(B));
     let find = FindCoordinatorRequest { key: "x".into(), ..Default::default() };
     assert_eq!(rig.ask(1, &find, 1).error_code, A);
+    // The rules are used up one after the other here as well.
+    assert_eq!(rig.cluster.fault_count(), 1);
+    assert_eq!(rig.ask(1, &find, 1).error_code, B);
 }
 
 #[test]

@@ -131,6 +131,19 @@ fn there_must_be_exactly_one_batch() {
 }
 
 #[test]
+fn what_follows_a_batch_is_cut_off_only_if_it_could_begin_one() {
+    let one = bytes_of(&batch(&["a"]));
+    let with = |rest: &[u8]| records(&[&one[..], rest].concat());
+    let begun = |magic: u8| [&[0; 11][..], &[99, 0, 0, 0, 0, magic]].concat();
+    // Too short for a length; a length that no batch has; too short for a magic; a magic.
+    check(with(&[0; 11]), 9, ErrorCode::NONE);
+    check(with(&[0; 12]), 9, ErrorCode::CORRUPT_MESSAGE);
+    check(with(&begun(9)[..16]), 9, ErrorCode::NONE);
+    check(with(&begun(2)), 9, ErrorCode::NONE);
+    check(with(&begun(3)), 9, ErrorCode::CORRUPT_MESSAGE);
+}
+
+#[test]
 fn null_records_close_the_connection() {
     let mut rig = rig();
     let mut request = produce_request("t", 0, Records::default());

@@ -164,4 +164,8 @@ fn a_leader_that_lost_records_forgets_what_their_producer_sent() {
     assert_eq!(rig.produce(0, sequenced(&["x"], 7, 0, 1)).base_offset, 1);
     assert_eq!(rig.produce(0, sequenced(&["x"], 7, 0, 2)).base_offset, 2);
     assert_eq!(rig.produce(0, sequenced(&["y"], 8, 0, 1)).error_code, OK);
+    // Nothing is lost before the start of the log.
+    rig.cluster.delete_records("t", 0, 3);
+    assert!(rig.cluster.truncate("t", 0, 1));
+    assert_eq!(rig.cluster.offsets("t", 0), Some(3..3));
 }
