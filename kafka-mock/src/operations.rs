@@ -85,6 +85,21 @@ impl MockCluster {
         true
     }
 
+    /// Makes Metadata tell this leader and epoch, whoever leads: brokers whose metadata is stale.
+    /// `None` makes it tell the truth again. Whether there is such a partition.
+    pub fn announce_leader(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        announced: Option<(BrokerId, i32)>,
+    ) -> bool {
+        let Some(partition) = self.state.topics.partition_mut(topic, partition) else {
+            return false;
+        };
+        partition.announced = announced;
+        true
+    }
+
     /// Makes a broker the coordinator of a group or transactional id; `None` leaves it without one.
     pub fn move_coordinator(&mut self, key: &str, to: Option<BrokerId>) {
         self.state.coordinator.move_to(key, to);

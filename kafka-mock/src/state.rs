@@ -186,6 +186,7 @@ fn new_partition(replicas: Int32Array) -> Partition {
     Partition {
         leader: replicas.first().map(|leader| BrokerId(*leader)),
         leader_epoch: 0,
+        announced: None,
         replicas,
         log: PartitionLog::default(),
         producers: ProducerStates::default(),

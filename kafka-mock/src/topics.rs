@@ -27,6 +27,8 @@ pub(crate) struct Topic {
 pub(crate) struct Partition {
     pub(crate) leader: Option<BrokerId>,
     pub(crate) leader_epoch: i32,
+    /// Leader and epoch that Metadata tells instead of the real ones.
+    pub(crate) announced: Option<(BrokerId, i32)>,
     pub(crate) replicas: Int32Array,
     pub(crate) log: PartitionLog,
     pub(crate) producers: ProducerStates,

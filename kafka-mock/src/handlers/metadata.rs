@@ -148,14 +148,17 @@ fn describe(call: &Call, topic: &Topic) -> MetadataResponseTopic {
 }
 
 fn describe_partition(index: i32, partition: &Partition) -> MetadataResponsePartition {
+    let real = (partition.leader_id(), partition.leader_epoch);
+    let told = partition.announced.map(|(leader, epoch)| (leader.0, epoch));
+    let (leader_id, leader_epoch) = told.unwrap_or(real);
     MetadataResponsePartition {
-        error_code: match partition.leader {
-            Some(_) => ErrorCode::NONE,
-            None => ErrorCode::LEADER_NOT_AVAILABLE,
+        error_code: match leader_id {
+            -1 => ErrorCode::LEADER_NOT_AVAILABLE,
+            _ => ErrorCode::NONE,
         },
         partition_index: index,
-        leader_id: partition.leader_id(),
-        leader_epoch: partition.leader_epoch,
+        leader_id,
+        leader_epoch,
         replica_nodes: partition.replicas.clone(),
         isr_nodes: partition.replicas.clone(),
         ..Default::default()

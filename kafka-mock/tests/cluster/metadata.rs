@@ -129,6 +129,20 @@ fn a_partition_without_leader_says_so() {
 }
 
 #[test]
+fn metadata_may_be_stale() {
+    let mut rig = Rig::new(MockConfig::new());
+    let leader = |rig: &mut Rig| {
+        let partition = rig.ask(1, &by_name(&["t"]), 12).topics.remove(0).partitions.remove(0);
+        (partition.leader_id, partition.leader_epoch)
+    };
+    rig.cluster.announce_leader("t", 0, Some((BrokerId(1), 0)));
+    rig.cluster.move_leader("t", 0, Some(BrokerId(3)));
+    assert_eq!(leader(&mut rig), (1, 0));
+    rig.cluster.announce_leader("t", 0, None);
+    assert_eq!(leader(&mut rig), (3, 1));
+}
+
+#[test]
 fn a_recreated_topic_has_another_id_and_no_records() {
     let mut rig = Rig::new(MockConfig::new());
     rig.produce(0, crate::support::batch(&["a"]));
