@@ -70,12 +70,7 @@ impl RecordBatch {
             return Err(error_at(LENGTH_COUNTS_FROM - 4, kind));
         }
         if crc_check == CrcCheck::Check {
-            let covered = buf.get(CRC_COUNTS_FROM..len).unwrap_or_default();
-            let computed = crc32c::crc32c(covered);
-            if computed != header.crc {
-                let kind = DecodeErrorKind::CrcMismatch { stated: header.crc, computed };
-                return Err(error_at(CRC_COUNTS_FROM - 4, kind));
-            }
+            header.check_crc(buf)?;
         }
         if header.record_count < 0 {
             let kind = DecodeErrorKind::InvalidLength(i64::from(header.record_count));
@@ -279,6 +274,25 @@ impl RecordBatchHeader {
                 Err(error_at(bytes.len(), kind))
             }
         }
+    }
+
+    /// Holds the bytes of a batch, of which this is the header, against its CRC: without
+    /// decompressing them, and without looking at records.
+    ///
+    /// # Errors
+    /// A batch that is damaged, or longer than `batch`. What follows it does not matter.
+    pub fn check_crc(&self, batch: &[u8]) -> Result<(), DecodeError> {
+        let len = self.batch_len()?;
+        let Some(covered) = batch.get(CRC_COUNTS_FROM..len) else {
+            let kind = DecodeErrorKind::Truncated { needed: len, remaining: batch.len() };
+            return Err(error_at(LENGTH_COUNTS_FROM - 4, kind));
+        };
+        let computed = crc32c::crc32c(covered);
+        if computed == self.crc {
+            return Ok(());
+        }
+        let kind = DecodeErrorKind::CrcMismatch { stated: self.crc, computed };
+        Err(error_at(CRC_COUNTS_FROM - 4, kind))
     }
 
     /// Length of the whole batch in bytes, as its header says.

@@ -1,0 +1,146 @@
+//! Topics and their partitions: who leads, and what is in the log.
+
+use std::collections::BTreeMap;
+
+use kafka_protocol::{ErrorCode, Int32Array, KafkaString, Uuid};
+
+use crate::BrokerId;
+use crate::log::PartitionLog;
+use crate::producers::ProducerStates;
+
+/// All topics, by name and by id.
+#[derive(Debug, Default)]
+pub(crate) struct Topics {
+    by_name: BTreeMap<String, Topic>,
+    names: BTreeMap<Uuid, String>,
+    partitions: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Topic {
+    pub(crate) name: KafkaString,
+    pub(crate) id: Uuid,
+    pub(crate) partitions: Vec<Partition>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Partition {
+    pub(crate) leader: Option<BrokerId>,
+    pub(crate) leader_epoch: i32,
+    /// Leader and epoch that Metadata tells instead of the real ones.
+    pub(crate) announced: Option<(BrokerId, i32)>,
+    pub(crate) replicas: Int32Array,
+    pub(crate) log: PartitionLog,
+    pub(crate) producers: ProducerStates,
+}
+
+impl Topics {
+    pub(crate) fn insert(&mut self, name: &str, id: Uuid, partitions: Vec<Partition>) {
+        self.remove(name);
+        self.partitions += partitions.len();
+        self.names.insert(id, name.to_owned());
+        let topic = Topic { name: name.into(), id, partitions };
+        self.by_name.insert(name.to_owned(), topic);
+    }
+
+    pub(crate) fn remove(&mut self, name: &str) -> Option<Topic> {
+        let topic = self.by_name.remove(name)?;
+        self.names.remove(&topic.id);
+        self.partitions -= topic.partitions.len();
+        Some(topic)
+    }
+
+    /// Adds partitions behind those that are there; `None` if there is no such topic.
+    pub(crate) fn extend(&mut self, name: &str, more: Vec<Partition>) -> Option<()> {
+        let topic = self.by_name.get_mut(name)?;
+        self.partitions += more.len();
+        topic.partitions.extend(more);
+        Some(())
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Topic> {
+        self.by_name.get(name)
+    }
+
+    pub(crate) fn name_of(&self, id: Uuid) -> Option<&str> {
+        self.names.get(&id).map(String::as_str)
+    }
+
+    /// Number of partitions of all topics.
+    pub(crate) fn partition_count(&self) -> usize {
+        self.partitions
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Topic> {
+        self.by_name.values()
+    }
+
+    pub(crate) fn partition(&self, name: &str, index: i32) -> Option<&Partition> {
+        self.by_name.get(name)?.partitions.get(usize::try_from(index).ok()?)
+    }
+
+    pub(crate) fn partition_mut(&mut self, name: &str, index: i32) -> Option<&mut Partition> {
+        self.by_name.get_mut(name)?.partitions.get_mut(usize::try_from(index).ok()?)
+    }
+
+    /// The topic that a request names: by id where it has one, else by name.
+    ///
+    /// # Errors
+    /// What Kafka answers if there is none.
+    pub(crate) fn resolve(&self, id: Uuid, name: &str) -> Result<&Topic, ErrorCode> {
+        if id.is_zero() {
+            return self.get(name).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        }
+        self.name_of(id).and_then(|name| self.get(name)).ok_or(ErrorCode::UNKNOWN_TOPIC_ID)
+    }
+}
+
+impl Partition {
+    /// Whether `broker` may answer for it; `epoch` is what the client knows, -1 if it does not say.
+    ///
+    /// # Errors
+    /// What Kafka answers if not (KIP-320).
+    pub(crate) fn check_leader(&self, broker: BrokerId, epoch: i32) -> Result<(), ErrorCode> {
+        if self.leader != Some(broker) {
+            return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        }
+        match epoch {
+            epoch if epoch < 0 || epoch == self.leader_epoch => Ok(()),
+            epoch if epoch < self.leader_epoch => Err(ErrorCode::FENCED_LEADER_EPOCH),
+            _ => Err(ErrorCode::UNKNOWN_LEADER_EPOCH),
+        }
+    }
+
+    /// The leader's id as responses give it, -1 for none.
+    pub(crate) fn leader_id(&self) -> i32 {
+        self.leader.map_or(-1, |leader| leader.0)
+    }
+}
+
+/// Whether Kafka takes this name for a topic: 1 to 249 letters, digits, `.`, `_` and `-`, and not
+/// `.` or `..`.
+pub(crate) fn is_valid_name(name: &str) -> bool {
+    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    !name.is_empty()
+        && name.len() <= NAME_LEN_MAX
+        && name != "."
+        && name != ".."
+        && name.bytes().all(is_legal)
+}
+
+const NAME_LEN_MAX: usize = 249;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_judged_as_kafka_judges_them() {
+        for name in ["a", "A.b_c-9", "...", &"x".repeat(249)] {
+            assert!(is_valid_name(name), "{name}");
+        }
+        for name in ["", ".", "..", "a b", "ä", "a/b", &"x".repeat(250)] {
+            assert!(!is_valid_name(name), "{name}");
+        }
+    }
+}
