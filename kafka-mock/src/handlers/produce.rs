@@ -187,13 +187,14 @@ impl Write<'_> {
         Ok(Appended { base_offset, log_append_time_ms: -1, log_start_offset })
     }
 
-    /// A transactional batch needs a transaction, and there is none yet.
+    /// A transactional batch needs a transaction, and there is none yet. Kafka asks the coordinator for
+    /// batches with a producer id alone.
     fn check_transaction(
         &self,
         coordinator: &crate::coordinator::Coordinator,
         batch: &Batch,
     ) -> Result<(), ErrorCode> {
-        if !batch.header.attributes.is_transactional() {
+        if !batch.header.attributes.is_transactional() || batch.header.producer_id < 0 {
             return Ok(());
         }
         let transactional_id = self.request.transactional_id.as_deref().unwrap_or_default();

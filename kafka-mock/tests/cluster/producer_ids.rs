@@ -141,10 +141,11 @@ fn a_transactional_batch_is_judged_by_its_id() {
     let mut rig = rig();
     let (_, id, _) = given(&rig.ask(1, &transactional("x"), 5));
     rig.ask(1, &transactional("x"), 5);
-    for (epoch, version, expected) in [
-        (1, 12, ErrorCode::TRANSACTION_ABORTABLE),
-        (1, 10, ErrorCode::INVALID_TXN_STATE),
-        (0, 12, ErrorCode::INVALID_PRODUCER_EPOCH),
+    for (id, epoch, version, expected) in [
+        (-1, -1, 12, ErrorCode::NONE),
+        (id, 1, 12, ErrorCode::TRANSACTION_ABORTABLE),
+        (id, 1, 10, ErrorCode::INVALID_TXN_STATE),
+        (id, 0, 12, ErrorCode::INVALID_PRODUCER_EPOCH),
     ] {
         let records = batch_with(&["a"], |header| {
             header.attributes = header.attributes.with_transactional(true);
