@@ -71,7 +71,7 @@ fn clippy(root: &Path) -> Result<Done> {
     Ok(Done::Ran)
 }
 
-/// Each feature of the codec alone, and none at all; the network layer without its async half.
+/// Each feature of the codec alone, and none at all; the other crates without their async halves.
 fn features(root: &Path) -> Result<Done> {
     const FEATURES: [&str; 11] = [
         "", "producer", "consumer", "admin", "broker", "all", "gzip", "snappy", "lz4", "lz4-hc",
@@ -83,9 +83,11 @@ fn features(root: &Path) -> Result<Done> {
         cargo(root, ".", &[&check[..], &choice[..]].concat())
             .with_context(|| format!("with the features `{feature}` alone"))?;
     }
-    let check = ["clippy", "--quiet", "-p", "kafka-net", "--no-default-features", "--all-targets"];
-    cargo(root, ".", &[&check[..], &["--", "-D", "warnings"]].concat())
-        .context("the pure half of kafka-net alone")?;
+    for pure in ["kafka-net", "kafka-mock"] {
+        let check = ["clippy", "--quiet", "-p", pure, "--no-default-features", "--all-targets"];
+        cargo(root, ".", &[&check[..], &["--", "-D", "warnings"]].concat())
+            .with_context(|| format!("{pure} without tokio"))?;
+    }
     Ok(Done::Ran)
 }
 
