@@ -248,5 +248,9 @@ mod tests {
     fn nonsense_of_a_broker_announces_nothing() {
         let broker = BrokerVersions::new([(ApiKey::PRODUCE, VersionRange::new(9, 3))]);
         assert_eq!(broker.range(ApiKey::PRODUCE), None);
+        let twice = [(9, 3), (0, 5), (1, 4)]
+            .map(|(min, max)| (ApiKey::METADATA, VersionRange::new(min, max)));
+        let range = BrokerVersions::new(twice).range(ApiKey::METADATA);
+        assert_eq!(range, Some(VersionRange::new(1, 4)));
     }
 }

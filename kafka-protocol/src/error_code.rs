@@ -429,6 +429,11 @@ mod tests {
             (ErrorCode::TOPIC_AUTHORIZATION_FAILED, Abortable),
             (ErrorCode::PRODUCER_FENCED, Fatal),
             (ErrorCode::CLUSTER_AUTHORIZATION_FAILED, Fatal),
+            (ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED, Fatal),
+            (ErrorCode::INVALID_PRODUCER_ID_MAPPING, Fatal),
+            (ErrorCode::TRANSACTION_COORDINATOR_FENCED, Fatal),
+            (ErrorCode::UNSUPPORTED_VERSION, Fatal),
+            (ErrorCode::DUPLICATE_SEQUENCE_NUMBER, None),
         ] {
             assert_eq!(error.transaction_effect(), effect, "{error}");
         }

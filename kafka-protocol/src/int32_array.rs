@@ -158,6 +158,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_added_comes_last() {
+        let mut array = Int32Array::from([1, 2]);
+        array.extend([3]);
+        array.extend([4, 5]);
+        assert_eq!(*array, [1, 2, 3, 4, 5]);
+    }
+
+    #[test]
     fn inline_and_heap_read_the_same() {
         for len in 0..6 {
             let values: Vec<i32> = (0..len).map(|n| n - 2).collect();
@@ -169,6 +177,7 @@ mod tests {
                 values.as_slice().into(),
             ] {
                 assert_eq!(array.as_slice(), values);
+                assert_eq!(format!("{array:?}"), format!("{values:?}"));
                 assert_eq!(array, Int32Array::from_wire(&wire));
             }
         }

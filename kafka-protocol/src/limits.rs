@@ -66,3 +66,29 @@ pub(crate) const fn memory_per_byte(elements: &[(usize, usize)]) -> usize {
     }
     most
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_ratio_counts_and_no_bytes_do_not() {
+        for (elements, most) in [
+            (&[][..], 0),
+            (&[(24, 3)], 8),
+            (&[(25, 3), (16, 4)], 9),
+            (&[(16, 4), (25, 3)], 9),
+            (&[(8, 0), (4, 4)], 1),
+        ] {
+            assert_eq!(memory_per_byte(elements), most, "{elements:?}");
+        }
+    }
+
+    #[test]
+    fn a_budget_is_the_least_of_all_bounds() {
+        let limits = DecodeLimits::DEFAULT;
+        assert_eq!(limits.budget(30, 1000), 30_000 + 65_536);
+        assert_eq!(limits.budget(usize::MAX, 2), usize::MAX);
+        assert_eq!(limits.with_allocation(5).budget(30, 1000), 5);
+    }
+}

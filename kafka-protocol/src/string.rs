@@ -168,6 +168,17 @@ mod tests {
         assert_eq!(KafkaString::from_utf8("ä€".into()).unwrap(), "ä€");
     }
 
+    /// A hash map may be asked with a `str`.
+    #[test]
+    fn hashes_as_the_str_it_borrows_as() {
+        fn hash(value: impl Hash) -> u64 {
+            let mut hasher = std::hash::DefaultHasher::new();
+            value.hash(&mut hasher);
+            hasher.finish()
+        }
+        assert_eq!(hash(KafkaString::from("ä")), hash("ä"));
+    }
+
     #[test]
     fn a_map_is_asked_with_a_str() {
         let map = BTreeMap::from([(KafkaString::from("b"), 2), (KafkaString::from("a"), 1)]);

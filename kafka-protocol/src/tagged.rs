@@ -62,3 +62,20 @@ impl UnknownTaggedFields {
     /// Most memory for a byte on the wire: one field, of two bytes.
     pub(crate) const MEMORY_PER_BYTE: usize = Self::memory_of(1).div_ceil(2);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_ascend_and_the_last_of_a_tag_holds() {
+        let mut fields = UnknownTaggedFields::default();
+        assert!(fields.is_empty());
+        for (tag, value) in [(7, "a"), (300, "b"), (2, "c"), (7, "d")] {
+            fields.insert(tag, value.into());
+        }
+        let read: Vec<(u32, &[u8])> = fields.iter().map(|(tag, value)| (tag, &**value)).collect();
+        assert_eq!(read, [(2, &b"c"[..]), (7, b"d"), (300, b"b")]);
+        assert_eq!((fields.len(), fields.is_empty()), (3, false));
+    }
+}

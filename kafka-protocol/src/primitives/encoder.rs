@@ -363,3 +363,20 @@ pub(crate) fn tagged_section_len(known: usize, unknown: &UnknownTaggedFields) ->
     }
     len
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_beyond_int32_is_refused_in_both_forms() {
+        for flexible in [false, true] {
+            let mut out = Encoder::contiguous(Vec::new());
+            out.message("M", 0, |out| out.put_length("M.f", LENGTH_MAX, flexible)).unwrap();
+            assert_eq!(out.len(), length_len(LENGTH_MAX, flexible));
+            let too_long = |out: &mut Encoder| out.put_length("M.f", 1 << 31, flexible);
+            let kind = EncodeErrorKind::TooLong { length: 1 << 31, limit: 0x7fff_ffff };
+            assert_eq!(out.message("M", 0, too_long).unwrap_err().kind(), &kind);
+        }
+    }
+}

@@ -196,3 +196,17 @@ pub(crate) fn nullable_records<'i>(
 pub(crate) fn records<'i>(i: &'i [u8], flexible: bool, cx: &Context<'_>) -> Parsed<'i, Records> {
     not_null(i, nullable_records(i, flexible, cx))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_struct_is_null_behind_every_negative_marker() {
+        for (marker, is_null) in [(-128, true), (-2, true), (-1, true), (0, false), (127, false)] {
+            let bytes = [marker as u8, 5];
+            let (_, value) = nullable_struct(&bytes, int8).unwrap();
+            assert_eq!(value, (!is_null).then_some(5), "{marker}");
+        }
+    }
+}

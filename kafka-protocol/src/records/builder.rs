@@ -339,8 +339,29 @@ mod tests {
         assert_eq!(body.len(), len);
         let (last, full) = body.chunks().split_last().unwrap();
         assert!(full.iter().all(|chunk| chunk.len().is_power_of_two()), "chunks are not full");
-        assert!(last.len() <= CHUNK_MAX);
-        assert_eq!(full[0].len(), CHUNK_FIRST);
+        assert!(last.len() <= 64 * 1024);
+        let lens: Vec<usize> = full.iter().map(|chunk| chunk.len() / 1024).collect();
+        assert_eq!(lens[..9], [1, 2, 4, 8, 16, 32, 64, 64, 64]);
+    }
+
+    #[test]
+    fn no_batch_is_longer_than_its_length_can_say() {
+        let limit = i32::MAX as usize - 49;
+        let mut builder = RecordBatchBuilder::new();
+        let len = |builder: &RecordBatchBuilder| builder.record_len(0, None, None, &[]);
+        builder.full_len = limit - 7;
+        assert_eq!(len(&builder), Ok(7));
+        builder.full_len += 1;
+        assert_eq!(len(&builder), Err(AppendError::BatchFull));
+        builder = RecordBatchBuilder { record_count: i32::MAX, ..Default::default() };
+        assert_eq!(len(&builder), Err(AppendError::BatchFull));
+
+        // Never touched, so it takes no memory.
+        let zeros = vec![0; limit];
+        let len = |value| RecordBatchBuilder::new().record_len(0, None, Some(value), &[]);
+        assert_eq!(len(&zeros[..limit - 15]), Ok(limit));
+        let error = AppendError::RecordTooLarge { len: limit - 4 };
+        assert_eq!(len(&zeros[..limit - 14]), Err(error));
     }
 
     #[test]

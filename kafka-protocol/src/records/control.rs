@@ -66,6 +66,26 @@ impl ControlRecordType {
 mod tests {
     use super::*;
 
+    /// As Java's `ControlRecordType` numbers them.
+    #[test]
+    fn each_type_has_its_number() {
+        use ControlRecordType::*;
+        let types = [
+            Abort,
+            Commit,
+            LeaderChange,
+            SnapshotHeader,
+            SnapshotFooter,
+            KraftVersion,
+            KraftVoters,
+            Unknown(7),
+        ];
+        for (id, kind) in types.into_iter().enumerate() {
+            assert_eq!(ControlRecordType::from_key(&[0, 0, 0, id as u8]), Some(kind));
+        }
+        assert_eq!(ControlRecordType::from_key(&[0, 5, 0, 1, 9]), Some(Commit));
+    }
+
     #[test]
     fn keys_round_trip() {
         for id in -1..9 {

@@ -4,12 +4,14 @@
 use bytes::Bytes;
 use kafka_protocol::messages::metadata::{MetadataRequest, MetadataResponse};
 use kafka_protocol::messages::produce::ProduceResponse;
-use kafka_protocol::messages::{ApiVersionsRequest, SaslHandshakeResponse};
+use kafka_protocol::messages::{ApiVersionsRequest, FetchRequest, SaslHandshakeResponse};
 use kafka_protocol::records::{
-    AppendError, Compression, CompressionOptions, Compressor, RecordBatch, RecordBatchBody,
-    RecordBatchBuilder, RecordBatchHeader, RecordBatches, Records,
+    AppendError, Compression, CompressionOptions, Compressor, CrcCheck, RecordBatch,
+    RecordBatchBody, RecordBatchBuilder, RecordBatchHeader, RecordBatches, RecordHeader, Records,
 };
-use kafka_protocol::{DecodeErrorKind, DecodeLimits, Message};
+use kafka_protocol::{
+    DecodeErrorKind, DecodeLimits, EncodeErrorKind, Encoder, Message, RequestHeader, ResponseHeader,
+};
 
 fn decode_error<M: Message>(bytes: &'static [u8], version: i16) -> String {
     M::decode(&mut Bytes::from_static(bytes), version).unwrap_err().to_string()
@@ -26,6 +28,22 @@ fn a_count_is_refused_before_anything_is_read_or_charged() {
     let error = SaslHandshakeResponse::decode(&mut bytes, 1).unwrap_err();
     let kind = DecodeErrorKind::TooManyElements { count: 0x3c0c_00b6, remaining: 1 };
     assert_eq!(error.kind(), &kind);
+}
+
+/// The least that an element takes depends on the version.
+#[test]
+fn a_count_is_held_against_the_least_that_its_elements_take() {
+    for (version, count, least) in
+        [(0, &[0, 0, 0, 2][..], 10), (1, &[0, 0, 0, 2], 12), (12, &[0, 0, 0, 0, 3], 11)]
+    {
+        for missing in [0, 1] {
+            let remaining = 2 * least - missing;
+            let bytes = [count, &vec![0; remaining]].concat();
+            let error = MetadataResponse::decode(&mut bytes.into(), version).unwrap_err();
+            let too_many = DecodeErrorKind::TooManyElements { count: 2, remaining };
+            assert_eq!(error.kind() == &too_many, missing == 1, "v{version}: {error}");
+        }
+    }
 }
 
 #[test]
@@ -118,6 +136,74 @@ fn a_tagged_field_must_fill_its_size_exactly() {
 }
 
 #[test]
+fn tags_ascend_and_are_paid_for() {
+    let decode = |tags: [u8; 2]| {
+        let mut bytes = Bytes::copy_from_slice(&[0, 0, 0, 7, 2, tags[0], 0, tags[1], 0]);
+        ResponseHeader::decode(&mut bytes, 1).map_err(|error| error.kind().clone())
+    };
+    assert_eq!(decode([4, 5]).unwrap().unknown_tagged_fields.len(), 2);
+    assert_eq!(decode([5, 5]), Err(DecodeErrorKind::TagOrder { tag: 5 }));
+    assert_eq!(decode([5, 4]), Err(DecodeErrorKind::TagOrder { tag: 4 }));
+
+    let mut request = ApiVersionsRequest::default();
+    for tag in 0..100 {
+        request.unknown_tagged_fields.insert(tag, Bytes::new());
+    }
+    let mut bytes = Vec::new();
+    request.encode(&mut bytes, 4).unwrap();
+    let decode = |allocation| {
+        let limits = DecodeLimits::default().with_allocation(allocation);
+        ApiVersionsRequest::decode_with(&mut bytes.clone().into(), 4, &limits)
+    };
+    assert_eq!(decode(10_000).as_ref(), Ok(&request));
+    let kind = DecodeErrorKind::OverBudget { limit: 1000 };
+    assert_eq!(decode(1000).unwrap_err().kind(), &kind);
+}
+
+#[test]
+fn a_tag_is_unknown_before_the_version_that_has_it() {
+    let mut request = FetchRequest::default();
+    request.unknown_tagged_fields.insert(1, Bytes::from_static(b"raw"));
+    let mut bytes = Vec::new();
+    request.encode(&mut bytes, 14).unwrap();
+    assert_eq!(FetchRequest::decode(&mut bytes.into(), 14).as_ref(), Ok(&request));
+    // From version 15 on it is the replica state.
+    let error = request.encode(&mut Vec::new(), 15).unwrap_err();
+    assert_eq!(error.kind(), &EncodeErrorKind::TagInUse { tag: 1 });
+}
+
+#[test]
+fn a_fault_in_a_tagged_field_names_it() {
+    let request = FetchRequest { cluster_id: Some("abc".into()), ..Default::default() };
+    let mut bytes = Vec::new();
+    request.encode(&mut bytes, 12).unwrap();
+    *bytes.last_mut().unwrap() = 0xff;
+    let error = FetchRequest::decode(&mut bytes.into(), 12).unwrap_err();
+    assert_eq!((error.path(), error.kind()), ("cluster_id", &DecodeErrorKind::InvalidUtf8));
+}
+
+#[test]
+fn headers_have_two_versions_each() {
+    let bytes = Bytes::from_static(&[0; 20]);
+    let mut out = Encoder::contiguous(Vec::new());
+    for version in [0, 3] {
+        let error = RequestHeader::decode_version(&mut bytes.clone(), version).unwrap_err();
+        let expected = format!("RequestHeader v{version}: at byte 0: unsupported version, ");
+        assert_eq!(error.to_string(), expected + "known are 1 to 2");
+        let error = RequestHeader::default().write(&mut out, version).unwrap_err();
+        let expected = format!("RequestHeader v{version}: unsupported version, ");
+        assert_eq!(error.to_string(), expected + "known are 1 to 2");
+    }
+    for version in [-1, 2] {
+        let error = ResponseHeader::decode(&mut bytes.clone(), version).unwrap_err();
+        assert!(matches!(error.kind(), DecodeErrorKind::UnsupportedVersion { .. }), "{error}");
+        let error = ResponseHeader::default().write(&mut out, version).unwrap_err();
+        assert!(matches!(error.kind(), EncodeErrorKind::UnsupportedVersion { .. }), "{error}");
+    }
+    assert!(out.is_empty());
+}
+
+#[test]
 fn what_follows_a_message_is_left_to_the_caller() {
     let mut bytes = Bytes::from_static(&[0, 0, 0, 0, 7, 8]);
     MetadataRequest::decode(&mut bytes, 0).unwrap();
@@ -195,13 +281,71 @@ fn errors_of_a_record_name_the_byte_and_the_field() {
     bytes[at] = 0xc8;
     bytes[at + 1] = 0x01;
     let limits = DecodeLimits::default();
-    let skip = kafka_protocol::records::CrcCheck::Skip;
+    let skip = CrcCheck::Skip;
     let batch = RecordBatch::decode_with(&mut bytes.into(), skip, &limits).unwrap();
     let error = batch.iter().next().unwrap().unwrap_err();
     assert_eq!(error.path(), "records[0].value");
     assert_eq!(error.offset(), at + 2);
     // Iteration ends with the error.
     assert_eq!(batch.iter().count(), 1);
+}
+
+/// One record with a header of the key "k" and a null, each of its bytes made wrong.
+#[test]
+fn each_fault_of_a_record_is_told_apart() {
+    use DecodeErrorKind::{InvalidLength, InvalidUtf8, SizeMismatch, TooManyElements};
+    let mut builder = RecordBatchBuilder::new();
+    builder.append(0, None, None, &[RecordHeader { key: "k", value: None }]).unwrap();
+    let body = builder.finish();
+    let good = body.to_bytes(&body.header());
+    assert_eq!(good[61..], [18, 0, 0, 0, 1, 1, 2, 2, b'k', 1]);
+    // Lengths are in zigzag form: 1 is -1, 3 is -2.
+    for (at, byte, path, offset, kind) in [
+        (61, 1, "records[0].length", 61, InvalidLength(-1)),
+        (61, 16, "records[0]", 62, SizeMismatch { announced: 8, actual: 9 }),
+        (65, 3, "records[0].key", 65, InvalidLength(-2)),
+        (66, 3, "records[0].value", 66, InvalidLength(-2)),
+        (67, 1, "records[0].headers", 67, InvalidLength(-1)),
+        (67, 4, "records[0].headers", 67, TooManyElements { count: 2, remaining: 3 }),
+        (68, 1, "records[0].headers[0].key", 68, DecodeErrorKind::UnexpectedNull),
+        (69, 0xff, "records[0].headers[0].key", 68, InvalidUtf8),
+        (70, 3, "records[0].headers[0].value", 70, InvalidLength(-2)),
+    ] {
+        let mut damaged = good.to_vec();
+        damaged[at] = byte;
+        let limits = DecodeLimits::default();
+        let batch = RecordBatch::decode_with(&mut damaged.into(), CrcCheck::Skip, &limits).unwrap();
+        let error = batch.iter().next().unwrap().unwrap_err();
+        assert_eq!((error.path(), error.offset(), error.kind()), (path, offset, &kind));
+    }
+}
+
+#[test]
+fn batches_end_at_the_first_error() {
+    let good = one_record().to_bytes(&one_record().header());
+    let wrong_crc = [&good[..17], &[!good[17]], &good[18..]].concat();
+    let negative_length = [&good[..8], &[0xff], &good[9..]].concat();
+    let behind = |second: &[u8]| Records::from(Bytes::from([&good[..], second, &good].concat()));
+    for second in [&wrong_crc, &negative_length] {
+        let mut batches = RecordBatches::new(&behind(second));
+        assert!(batches.next().unwrap().is_ok());
+        assert!(batches.next().unwrap().is_err());
+        assert!(batches.next().is_none());
+    }
+    let unchecked = behind(&wrong_crc);
+    let unchecked = RecordBatches::with(&unchecked, CrcCheck::Skip, DecodeLimits::DEFAULT);
+    assert_eq!(unchecked.filter(Result::is_ok).count(), 3);
+
+    let mut gzip = Compressor::new(CompressionOptions::from(Compression::Gzip));
+    let body = one_record().compress(&mut gzip).unwrap();
+    let limits = DecodeLimits::DEFAULT.with_decompressed(11);
+    let mut limited =
+        RecordBatches::with(&body.to_records(&body.header()), CrcCheck::Check, limits);
+    let error = limited.next().unwrap().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "RecordBatch v2: at byte 61: gzip data is larger than 11 bytes when decompressed"
+    );
 }
 
 #[test]
@@ -216,6 +360,11 @@ fn the_size_hint_believes_only_what_the_bytes_can_bear_out() {
     assert_eq!(records.size_hint(), (10, Some(11)));
     records.next();
     assert_eq!(records.size_hint(), (9, Some(10)));
+
+    let mut header = body.header();
+    header.record_count = 1000;
+    let batch = RecordBatch::decode(&mut body.to_bytes(&header)).unwrap();
+    assert_eq!(batch.iter().size_hint(), (10, Some(1001)));
 }
 
 #[test]
@@ -242,7 +391,7 @@ fn records_are_equal_if_their_bytes_are() {
     assert_eq!(pieces(&["ab", "c"]), pieces(&["a", "bc"]));
     assert_eq!(pieces(&["ab", "c"]), Records::from(Bytes::from_static(b"abc")));
     assert_ne!(pieces(&["ab", "c"]), pieces(&["ab"]));
-    assert_ne!(pieces(&["abc"]), pieces(&["abd"]));
+    assert_ne!(pieces(&["abc"]), pieces(&["acb"]));
     assert_eq!(RecordBatches::new(&pieces(&["abc"])).count(), 0);
 }
 

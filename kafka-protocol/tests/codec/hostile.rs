@@ -10,8 +10,10 @@ use kafka_protocol::records::{
 use kafka_protocol::{
     ApiKey, DecodeError, DecodeErrorKind, DecodeLimits, Message, RequestHeader, ResponseHeader,
 };
+use serde_json::Value;
 
-use crate::support::{MessageVisitor, from_hex, golden_lines, visit_message};
+use crate::random::Writer;
+use crate::support::{MessageVisitor, from_hex, golden_lines, schemas, visit_message};
 
 /// Runs `decode` and gives its result with the bytes that it allocated.
 fn allocated<T>(decode: impl FnOnce() -> T) -> (T, usize) {
@@ -150,6 +152,29 @@ fn an_error_says_where_it_is() {
         error.to_string(),
         "ResponseHeader v0: correlation_id at byte 0: needs 4 bytes, only 3 are left"
     );
+}
+
+/// Reads a message of many small elements, which costs the most memory for its length.
+struct LongArrays<'s>(&'s Value);
+
+impl MessageVisitor for LongArrays<'_> {
+    fn visit<M: Message>(self) {
+        for version in [M::VERSIONS.min, M::VERSIONS.max] {
+            let bytes = Bytes::from(Writer::new(self.0, version).long_arrays(4000));
+            if let Err(error) = M::decode(&mut bytes.clone(), version) {
+                panic!("{error}");
+            }
+            assert_within_bound::<M>(version, &bytes);
+        }
+        assert!(M::MEMORY_PER_BYTE <= 64, "{}: {}", M::NAME, M::MEMORY_PER_BYTE);
+    }
+}
+
+#[test]
+fn no_valid_message_exceeds_its_bound() {
+    for schema in &schemas() {
+        visit_message(schema["name"].as_str().unwrap(), LongArrays(schema));
+    }
 }
 
 fn decode_bomb(codec: Compression, limit: usize) -> (Result<RecordBatch, DecodeError>, usize) {

@@ -1,6 +1,7 @@
 //! The codec held against Java's bytes, random messages and hostile input.
 
 mod edges;
+mod frames;
 mod golden_batches;
 mod golden_messages;
 mod golden_tables;

@@ -4,8 +4,11 @@
 //! Numbers, lengths and choices come from a list of bytes, zeros when it is used up, so that a
 //! failing case shrinks by shrinking the list.
 
+use std::cell::Cell;
+
 use serde_json::Value;
 
+#[derive(Clone)]
 pub(crate) struct Random<'e> {
     entropy: &'e [u8],
 }
@@ -60,58 +63,110 @@ fn has(facts: &Value, name: &str, version: i16) -> bool {
     range.is_some_and(|(min, max)| min <= version && version <= max)
 }
 
-/// Writes messages of one schema in one version.
+/// Writes messages of one schema: what one version can say, in the same or another version.
+#[derive(Clone)]
 pub(crate) struct Writer<'s> {
     schema: &'s Value,
+    /// Decides which fields have a value, and which are null.
+    of: i16,
+    /// Decides what is written.
     version: i16,
     flexible: bool,
+    /// Elements of an array without randomness.
+    array_len: usize,
+    is_refused: Cell<bool>,
 }
 
 impl<'s> Writer<'s> {
     pub(crate) fn new(schema: &'s Value, version: i16) -> Self {
-        Self { schema, version, flexible: has(schema, "flexibleVersions", version) }
+        Self::across(schema, version, version)
+    }
+
+    /// Writes what version `of` can say, but in `version`.
+    pub(crate) fn across(schema: &'s Value, of: i16, version: i16) -> Self {
+        let flexible = has(schema, "flexibleVersions", version);
+        Self { schema, of, version, flexible, array_len: 0, is_refused: Cell::new(false) }
+    }
+
+    /// The defaults, but with so many of them in each of the message's own arrays.
+    pub(crate) fn long_arrays(&self, array_len: usize) -> Vec<u8> {
+        let mut out = Vec::new();
+        let long = Self { array_len, ..self.clone() };
+        long.fields(&self.schema["fields"], &mut None, &mut out);
+        out
     }
 
     pub(crate) fn message(&self, random: &mut Random<'_>) -> Vec<u8> {
+        self.try_message(random).expect("every version can say its own")
+    }
+
+    /// `None` if the version cannot carry the value.
+    pub(crate) fn try_message(&self, random: &mut Random<'_>) -> Option<Vec<u8>> {
         let mut out = Vec::new();
+        self.is_refused.set(false);
         self.fields(&self.schema["fields"], &mut Some(random), &mut out);
-        out
+        (!self.is_refused.get()).then_some(out)
     }
 
     /// A struct: its fields in order, then the tagged ones. Without randomness all are defaults.
     fn fields(&self, fields: &Value, random: &mut Option<&mut Random<'_>>, out: &mut Vec<u8>) {
-        let fields: Vec<&Value> = fields
-            .as_array()
-            .expect("fields")
-            .iter()
-            .filter(|field| has(field, "versions", self.version))
-            .collect();
+        let fields = fields.as_array().expect("fields");
         for field in fields.iter().filter(|field| field["tag"].is_null()) {
-            self.value(field, random, out);
+            self.field(field, random, out);
         }
-        if self.flexible {
-            self.tagged(&fields, random, out);
+        self.tagged(fields, random, out);
+    }
+
+    /// A field as far as the version has it. A value that the version lacks is dropped or refused.
+    fn field(&self, field: &Value, random: &mut Option<&mut Random<'_>>, out: &mut Vec<u8>) {
+        let has_value = has(field, "versions", self.of);
+        match (has_value, has(field, "versions", self.version)) {
+            (true, true) => self.value(field, random, out),
+            (true, false) => {
+                let is_set = self.is_set(field, random);
+                self.refuse_if(is_set && field["ignorable"] != true);
+            }
+            (false, true) => self.value(field, &mut None, out),
+            (false, false) => {}
         }
     }
 
-    fn tagged(&self, fields: &[&Value], random: &mut Option<&mut Random<'_>>, out: &mut Vec<u8>) {
+    /// Whether the next value of a field differs from its default, in the version that can say it.
+    fn is_set(&self, field: &Value, random: &mut Option<&mut Random<'_>>) -> bool {
+        let of = Self::new(self.schema, self.of);
+        let (mut value, mut default) = (Vec::new(), Vec::new());
+        of.value(field, random, &mut value);
+        of.value(field, &mut None, &mut default);
+        value != default
+    }
+
+    fn refuse_if(&self, is_refused: bool) {
+        self.is_refused.set(self.is_refused.get() || is_refused);
+    }
+
+    fn tagged(&self, fields: &[Value], random: &mut Option<&mut Random<'_>>, out: &mut Vec<u8>) {
         let mut tagged: Vec<(u64, Vec<u8>)> = Vec::new();
         for field in fields {
             let Some(tag) = field["tag"].as_u64() else { continue };
-            let (mut value, mut default) = (Vec::new(), Vec::new());
-            self.value(field, random, &mut value);
-            self.value(field, &mut None, &mut default);
+            let is_set = has(field, "versions", self.of)
+                && self.is_set(field, &mut random.as_deref().cloned().as_mut());
+            let mut value = Vec::new();
+            self.field(field, random, &mut value);
             // What equals its default is not written.
-            if value != default {
+            if is_set && has(field, "versions", self.version) {
                 tagged.push((tag, value));
             }
         }
-        if let Some(random) = random {
+        if let (Some(random), true) = (random, has(self.schema, "flexibleVersions", self.of)) {
             for tag in [100, 300, 70_000] {
                 if random.below(8) == 7 {
                     tagged.push((tag, random.bytes()));
                 }
             }
+        }
+        if !self.flexible {
+            self.refuse_if(!tagged.is_empty());
+            return;
         }
         tagged.sort_by_key(|(tag, _)| *tag);
         unsigned_varint(tagged.len() as u64, out);
@@ -127,12 +182,12 @@ impl<'s> Writer<'s> {
         let ty = field["type"].as_str().expect("a type");
         let may_be_null = has(field, "nullableVersions", self.version);
         let is_struct = ty.starts_with(|c: char| c.is_ascii_uppercase());
-        let is_null = may_be_null
-            && match random {
-                Some(random) => random.below(3) == 0,
-                None => field["default"] == "null" || ty == "records",
-            };
+        let is_null = match random {
+            Some(random) => has(field, "nullableVersions", self.of) && random.below(3) == 0,
+            None => field["default"] == "null" || ty == "records" && may_be_null,
+        };
         if is_null {
+            self.refuse_if(!may_be_null);
             match ty {
                 _ if is_struct => out.push(0xff),
                 _ if self.flexible => out.push(0),
@@ -146,14 +201,24 @@ impl<'s> Writer<'s> {
         }
         match ty.strip_prefix("[]") {
             Some(element) => {
-                let count = random.as_mut().map_or(0, |random| random.below(5));
+                let Some(random) = random else {
+                    return self.defaults(field, element, out);
+                };
+                let count = random.below(5);
                 self.length(count, 4, out);
                 for _ in 0..count {
-                    self.scalar(field, element, random, out);
+                    self.scalar(field, element, &mut Some(random), out);
                 }
             }
             None => self.scalar(field, ty, random, out),
         }
+    }
+
+    fn defaults(&self, field: &Value, element: &str, out: &mut Vec<u8>) {
+        self.length(self.array_len, 4, out);
+        let mut one = Vec::new();
+        Self { array_len: 0, ..self.clone() }.scalar(field, element, &mut None, &mut one);
+        out.extend(one.repeat(self.array_len));
     }
 
     fn scalar(

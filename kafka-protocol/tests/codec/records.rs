@@ -7,7 +7,7 @@ use kafka_protocol::records::{
     Compression, CompressionOptions, Compressor, RecordBatch, RecordBatchBuilder, RecordHeader,
     Records,
 };
-use kafka_protocol::{Frame, Message};
+use kafka_protocol::{Encoder, Frame, Message};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -197,9 +197,43 @@ fn a_frame_shares_the_record_bytes() {
 }
 
 #[test]
+fn small_records_are_copied_into_the_frame() {
+    let mut builder = RecordBatchBuilder::new();
+    builder.append(5, None, Some(&[1; 400]), &[]).unwrap();
+    let body = builder.finish();
+    let request = produce_request(body.to_records(&body.header()));
+    let frame = Frame::request(&request, 9, 1, None).unwrap();
+    assert_eq!(frame.segments().len(), 1);
+}
+
+#[test]
+fn a_message_that_fails_leaves_no_records_behind() {
+    let mut builder = RecordBatchBuilder::new();
+    builder.append(5, None, Some(&[1; 5000]), &[]).unwrap();
+    let body = builder.finish();
+    let good = produce_request(body.to_records(&body.header()));
+    let mut bad = good.clone();
+    // The fault comes behind the records.
+    bad.topic_data.push(TopicProduceData { name: "x".repeat(40_000).into(), ..Default::default() });
+    let mut expected = Vec::new();
+    good.encode(&mut expected, 9).unwrap();
+
+    let mut out = Encoder::vectored();
+    good.write(&mut out, 9).unwrap();
+    bad.write(&mut out, 9).unwrap_err();
+    assert_eq!(out.len(), expected.len());
+    assert_eq!(out.into_segments().concat(), expected);
+}
+
+#[test]
 fn what_a_version_cannot_carry_is_named() {
     let mut buf = vec![7];
-    let request = MetadataRequest { topics: None, ..Default::default() };
+    // Of several faults the first is told.
+    let request = MetadataRequest {
+        topics: None,
+        include_topic_authorized_operations: true,
+        ..Default::default()
+    };
     let error = request.encode(&mut buf, 0).unwrap_err();
     assert_eq!(
         error.to_string(),

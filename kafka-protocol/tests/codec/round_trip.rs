@@ -1,7 +1,5 @@
 //! Every message in every version: random bytes are read and written again to the last byte.
 
-use std::fs;
-
 use bytes::Bytes;
 use kafka_protocol::{DecodeErrorKind, DecodeLimits, Message};
 use proptest::collection::vec;
@@ -10,23 +8,7 @@ use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::Value;
 
 use crate::random::{Random, Writer, versions};
-use crate::support::{MessageVisitor, path, visit_message};
-
-/// Every schema with code: requests, responses and data messages that have versions.
-fn schemas() -> Vec<Value> {
-    let mut schemas = Vec::new();
-    for file in fs::read_dir(path("schemas")).unwrap() {
-        let file = file.unwrap().path();
-        if file.extension().is_some_and(|extension| extension == "json") {
-            let schema: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
-            if schema["type"] != "header" && schema["validVersions"] != "none" {
-                schemas.push(schema);
-            }
-        }
-    }
-    schemas.sort_by_key(|schema| schema["name"].to_string());
-    schemas
-}
+use crate::support::{MessageVisitor, schemas, visit_message};
 
 /// Runs `check` on random bytes of a message in each of its versions.
 struct EachVersion<'s> {
@@ -45,6 +27,9 @@ impl MessageVisitor for EachVersion<'_> {
     fn visit<M: Message>(self) {
         let (min, max) = versions(self.schema["validVersions"].as_str().unwrap()).unwrap();
         assert_eq!((M::VERSIONS.min, M::VERSIONS.max), (min, max), "{}", M::NAME);
+        let flexible = versions(self.schema["flexibleVersions"].as_str().unwrap());
+        let flexible_from = flexible.map(|(from, _)| from.max(min)).filter(|from| *from <= max);
+        assert_eq!(M::FLEXIBLE_FROM, flexible_from, "{}", M::NAME);
         for version in min..=max {
             let mut runner = TestRunner::new(Config::with_cases(self.cases));
             let writer = Writer::new(self.schema, version);
@@ -117,6 +102,56 @@ fn every_message_of_every_version_survives_the_round_trip() {
     for schema in &schemas {
         let name = schema["name"].as_str().unwrap();
         visit_message(name, EachVersion { schema, cases: 48, check: Check::RoundTrip });
+    }
+}
+
+/// What one version can say is written in each other version: fields that it lacks are dropped if
+/// the schema says so, else refused, and fields that are new to it have their defaults.
+struct AcrossVersions<'s>(&'s Value);
+
+impl MessageVisitor for AcrossVersions<'_> {
+    fn visit<M: Message>(self) {
+        let pairs = M::VERSIONS.iter().flat_map(|of| M::VERSIONS.iter().map(move |to| (of, to)));
+        for (of, to) in pairs.filter(|(of, to)| of != to) {
+            let mut runner = TestRunner::new(Config::with_cases(8));
+            let (own, other) = (Writer::new(self.0, of), Writer::across(self.0, of, to));
+            let result = runner.run(&vec(any::<u8>(), 0..400), |entropy| {
+                let mut bytes = Bytes::from(own.message(&mut Random::new(&entropy)));
+                let message = M::decode(&mut bytes, of)?;
+                let expected = other.try_message(&mut Random::new(&entropy));
+                across::<M>(&message, to, expected.as_deref())
+            });
+            if let Err(error) = result {
+                panic!("{} v{of} as v{to}: {error}", M::NAME);
+            }
+        }
+    }
+}
+
+fn across<M: Message>(
+    message: &M,
+    version: i16,
+    expected: Option<&[u8]>,
+) -> Result<(), TestCaseError> {
+    let mut encoded = vec![7];
+    let result = message.encode(&mut encoded, version);
+    let is_expected = match (&result, expected) {
+        (Ok(()), Some(bytes)) => {
+            encoded[1..] == *bytes && message.encoded_len(version) == bytes.len()
+        }
+        (Err(error), None) => encoded == [7] && !error.field().is_empty(),
+        _ => false,
+    };
+    if is_expected {
+        return Ok(());
+    }
+    Err(TestCaseError::fail(format!("{message:#?}\n{result:?} {encoded:?}\n{expected:?}")))
+}
+
+#[test]
+fn what_one_version_says_is_dropped_or_refused_by_others_as_the_schema_says() {
+    for schema in &schemas() {
+        visit_message(schema["name"].as_str().unwrap(), AcrossVersions(schema));
     }
 }
 

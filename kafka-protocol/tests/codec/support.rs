@@ -10,6 +10,7 @@ use kafka_protocol::messages::{
     SnapshotFooterRecord, SnapshotHeaderRecord, VotersRecord, visit_request,
 };
 use kafka_protocol::{ApiKey, Message, Request};
+use serde_json::Value;
 
 /// A file or folder of this crate.
 pub(crate) fn path(relative: &str) -> PathBuf {
@@ -20,6 +21,22 @@ pub(crate) fn path(relative: &str) -> PathBuf {
 pub(crate) fn golden_lines(relative: &str) -> Vec<String> {
     let text = fs::read_to_string(path("tests/golden").join(relative)).expect(relative);
     text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+}
+
+/// Every schema with code: requests, responses and data messages that have versions.
+pub(crate) fn schemas() -> Vec<Value> {
+    let mut schemas = Vec::new();
+    for file in fs::read_dir(path("schemas")).unwrap() {
+        let file = file.unwrap().path();
+        if file.extension().is_some_and(|extension| extension == "json") {
+            let schema: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+            if schema["type"] != "header" && schema["validVersions"] != "none" {
+                schemas.push(schema);
+            }
+        }
+    }
+    schemas.sort_by_key(|schema| schema["name"].to_string());
+    schemas
 }
 
 /// Bytes of a hex text; `-` is none.
