@@ -86,8 +86,7 @@ pub use string::KafkaString;
 pub use tagged::UnknownTaggedFields;
 pub use uuid::{ParseUuidError, Uuid};
 
-/// The examples of the READMEs, as tests.
+/// The examples of the README, as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-#[doc = include_str!("../../README.md")]
 pub struct Readme;

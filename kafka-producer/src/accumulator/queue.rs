@@ -1,0 +1,352 @@
+//! The records of one partition that are not the sender's yet.
+//!
+//! ```text
+//!   append ─► open batch ──(cannot grow any more)──► closed batches ─► pop ─► the sender
+//!                  └──────────────── pop closes it ──────────────────► pop ─► the sender
+//! ```
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::accumulator::batch::{BATCH_OVERHEAD, CALLBACK, OpenBatch, ProducerBatch};
+use crate::accumulator::{MemoryBudget, MemoryPermit, Now};
+use crate::callbacks::Callback;
+use crate::delivery::Delivery;
+use crate::record::Record;
+use crate::sync::{AtomicBool, AtomicUsize, Mutex, Ordering, lock};
+
+/// Which queue: a dense number, and how often it was given before. A number is used again when its
+/// topic is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct QueueId {
+    pub(crate) index: usize,
+    pub(crate) generation: u32,
+}
+
+/// Whether records may be added, and to which transaction they belong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TransactionGate {
+    /// To this one; without transactions it is 0 for ever.
+    Open(u64),
+}
+
+/// Why a queue takes no more records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum QueueClosed {
+    /// The topic is gone or was created again: a newer snapshot says where records go.
+    Replaced,
+    /// The producer was closed.
+    ProducerClosed,
+    /// Nobody is there to send them.
+    DriverEnded(Arc<str>),
+}
+
+/// What appending keeps to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BatchLimits {
+    /// A batch of that many bytes is ready to be sent (`batch.size`).
+    pub(crate) ready_size: usize,
+    /// Most bytes of a batch, uncompressed.
+    pub(crate) size_max: usize,
+    /// An older batch takes no more records.
+    pub(crate) age_max: Duration,
+}
+
+/// What [`PartitionQueue::append`] did.
+#[derive(Debug)]
+pub(crate) struct Queued {
+    pub(crate) delivery: Delivery,
+    /// Bytes that the queue grew by, a batch header included.
+    pub(crate) bytes: usize,
+    /// The open batch is large enough to be sent.
+    pub(crate) is_ready: bool,
+    /// The sender has to look at the queue.
+    pub(crate) is_news: bool,
+}
+
+/// Why [`PartitionQueue::append`] did nothing.
+#[derive(Debug)]
+pub(crate) enum QueueRefusal {
+    Closed(QueueClosed),
+    TransactionEnded,
+    /// So many bytes have to be granted first.
+    Memory(usize),
+    /// The record can be in no batch.
+    Record(kafka_protocol::records::AppendError),
+}
+
+/// What the sender sees of a queue without taking anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct QueueStatus {
+    /// When the oldest batch was opened.
+    pub(crate) oldest: Instant,
+    /// The oldest batch is as large as it should be, or cannot grow.
+    pub(crate) is_full: bool,
+}
+
+/// The queue of one partition.
+pub(crate) struct PartitionQueue {
+    id: QueueId,
+    topic: Arc<str>,
+    partition: i32,
+    /// On the list of queues that the sender has to look at.
+    is_listed: AtomicBool,
+    /// Bytes of all batches, for those who choose a partition.
+    bytes: AtomicUsize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    closed: Option<QueueClosed>,
+    gate: TransactionGate,
+    /// Closed batches, oldest first; all older than the open one.
+    full: VecDeque<ProducerBatch>,
+    open: Option<OpenBatch>,
+}
+
+impl PartitionQueue {
+    pub(crate) fn new(id: QueueId, topic: Arc<str>, partition: i32, gate: TransactionGate) -> Self {
+        let state = State { closed: None, gate, full: VecDeque::new(), open: None };
+        Self {
+            id,
+            topic,
+            partition,
+            is_listed: AtomicBool::new(false),
+            bytes: AtomicUsize::new(0),
+            state: Mutex::new(state),
+        }
+    }
+
+    /// Adds a record.
+    ///
+    /// `permit` is memory that was granted to this record; it is used up or left as it was.
+    pub(crate) fn append(
+        &self,
+        now: Now,
+        record: &Record<'_>,
+        attempt: &mut Attempt,
+        limits: &BatchLimits,
+        budget: &MemoryBudget,
+    ) -> Result<Queued, QueueRefusal> {
+        let mut state = lock(&self.state);
+        if let Some(closed) = &state.closed {
+            return Err(QueueRefusal::Closed(closed.clone()));
+        }
+        let TransactionGate::Open(generation) = state.gate;
+        if *attempt.generation.get_or_insert(generation) != generation {
+            return Err(QueueRefusal::TransactionEnded);
+        }
+        let timestamp = record.timestamp.unwrap_or(now.timestamp_ms);
+        let place = Place { timestamp, now: now.monotonic, generation, limits, budget };
+        let was_closed = state.close_outgrown(&place, record, attempt);
+        let opened = match &state.open {
+            Some(_) => None,
+            None => Some(self.open(&place, record, attempt)?),
+        };
+        let is_new = opened.is_some();
+        // Kept only if the record gets in: a batch is never empty.
+        let batch = match opened {
+            Some(batch) => state.open.insert(batch),
+            None => state.open.as_mut().ok_or(QueueRefusal::Memory(0))?,
+        };
+        let before = if is_new { 0 } else { batch.len() };
+        let appended = attempt
+            .grow(batch, record, &place)
+            .map_err(QueueRefusal::Memory)
+            .and_then(|()| batch.append(timestamp, record, &mut attempt.callback));
+        let after = batch.len();
+        if appended.is_err() && is_new {
+            state.open = None;
+        }
+        let delivery = appended?;
+        let bytes = after - before;
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let is_ready = after >= limits.ready_size;
+        let is_news = is_new || was_closed || (is_ready && before < limits.ready_size);
+        Ok(Queued { delivery, bytes, is_ready, is_news })
+    }
+
+    /// Takes the oldest batch, which closes it. It never comes back.
+    pub(crate) fn pop(&self) -> Option<ProducerBatch> {
+        let mut state = lock(&self.state);
+        let batch = state.full.pop_front();
+        let batch = batch.or_else(|| state.open.take().map(OpenBatch::close))?;
+        self.bytes.fetch_sub(batch.uncompressed_len, Ordering::Relaxed);
+        Some(batch)
+    }
+
+    /// What is there, if there is a batch.
+    pub(crate) fn status(&self, ready_size: usize) -> Option<QueueStatus> {
+        let state = lock(&self.state);
+        if let Some(batch) = state.full.front() {
+            return Some(QueueStatus { oldest: batch.created, is_full: true });
+        }
+        let batch = state.open.as_ref()?;
+        let is_full = batch.len() >= ready_size;
+        Some(QueueStatus { oldest: batch.created(), is_full })
+    }
+
+    /// Refuses records from now on. What is there can still be taken.
+    pub(crate) fn close(&self, why: QueueClosed) {
+        lock(&self.state).closed = Some(why);
+    }
+
+    /// Bytes that wait here. May be a little out of date.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn id(&self) -> QueueId {
+        self.id
+    }
+
+    pub(crate) fn topic(&self) -> &Arc<str> {
+        &self.topic
+    }
+
+    pub(crate) fn partition(&self) -> i32 {
+        self.partition
+    }
+
+    /// `true` if it was not on the list before.
+    pub(super) fn mark_listed(&self) -> bool {
+        !self.is_listed.swap(true, Ordering::AcqRel)
+    }
+
+    pub(super) fn unmark_listed(&self) {
+        self.is_listed.store(false, Ordering::Release);
+    }
+}
+
+impl PartitionQueue {
+    fn open(
+        &self,
+        place: &Place<'_>,
+        record: &Record<'_>,
+        attempt: &mut Attempt,
+    ) -> Result<OpenBatch, QueueRefusal> {
+        let permit = attempt.take_permit(record, place.budget).map_err(QueueRefusal::Memory)?;
+        let (topic, partition) = (&self.topic, self.partition);
+        Ok(OpenBatch::new(topic, partition, place.now, place.generation, permit))
+    }
+}
+
+/// What does not change while one record is appended.
+struct Place<'a> {
+    timestamp: i64,
+    now: Instant,
+    generation: u64,
+    limits: &'a BatchLimits,
+    budget: &'a MemoryBudget,
+}
+
+impl State {
+    /// Closes the open batch if this record cannot be added to it. Says whether it did.
+    fn close_outgrown(
+        &mut self,
+        place: &Place<'_>,
+        record: &Record<'_>,
+        attempt: &Attempt,
+    ) -> bool {
+        let is_outgrown = self.open.as_ref().is_some_and(|batch| {
+            let len = batch.record_len(place.timestamp, record);
+            let fits = len.is_some_and(|len| batch.len() + len <= place.limits.size_max);
+            let age = place.now.saturating_duration_since(batch.created());
+            // Memory that was granted for a batch of its own may not be enough to let this one grow.
+            let is_starved = attempt.permit.as_ref().is_some_and(|permit| {
+                permit.bytes() < batch.memory_missing(len.unwrap_or(0), CALLBACK)
+            });
+            let is_old = age >= place.limits.age_max;
+            !fits || is_old || is_starved || batch.generation() != place.generation
+        });
+        if is_outgrown {
+            self.full.extend(self.open.take().map(OpenBatch::close));
+        }
+        is_outgrown
+    }
+}
+
+impl fmt::Debug for PartitionQueue {
+    /// Without the lock: a debug line must not wait for an appender.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.bytes();
+        write!(f, "PartitionQueue({}-{}, {bytes} bytes)", self.topic, self.partition)
+    }
+}
+
+/// What one `send` carries from one attempt at appending to the next.
+#[derive(Default)]
+pub(crate) struct Attempt {
+    /// The transaction in which the send began.
+    generation: Option<u64>,
+    /// Memory that was granted after an attempt found none.
+    pub(crate) permit: Option<MemoryPermit>,
+    /// To be run with the outcome.
+    pub(crate) callback: Option<Callback>,
+}
+
+impl Attempt {
+    pub(crate) fn with_callback(callback: Option<Callback>) -> Self {
+        Self { callback, ..Self::default() }
+    }
+
+    /// Memory that is enough for the record in a batch of its own, and so in any batch that is new.
+    fn batch_memory(&self, record: &Record<'_>) -> usize {
+        let builder = kafka_protocol::records::RecordBatchBuilder::new();
+        let len = record_size_max(record);
+        BATCH_OVERHEAD + builder.memory_needed(len) + self.callback_memory()
+    }
+
+    fn callback_memory(&self) -> usize {
+        if self.callback.is_some() { CALLBACK } else { 0 }
+    }
+
+    /// A permit for a new batch: the one that was granted, or one that is free now. Otherwise how
+    /// much has to be granted.
+    fn take_permit(
+        &mut self,
+        record: &Record<'_>,
+        budget: &MemoryBudget,
+    ) -> Result<MemoryPermit, usize> {
+        let needed = self.batch_memory(record);
+        let permit = self.permit.take_if(|permit| permit.bytes() >= needed);
+        permit.or_else(|| budget.try_acquire(needed)).ok_or(needed)
+    }
+
+    /// Sees to it that the batch may hold the record too. Otherwise how much has to be granted.
+    fn grow(
+        &mut self,
+        batch: &mut OpenBatch,
+        record: &Record<'_>,
+        place: &Place<'_>,
+    ) -> Result<(), usize> {
+        let len = batch.record_len(place.timestamp, record).unwrap_or(0);
+        let missing = batch.memory_missing(len, self.callback_memory());
+        if missing == 0 {
+            return Ok(());
+        }
+        if let Some(granted) = self.permit.take_if(|permit| permit.bytes() >= missing) {
+            batch.permit().merge(granted);
+            return Ok(());
+        }
+        if place.budget.try_grow(batch.permit(), missing) {
+            return Ok(());
+        }
+        Err(missing.max(self.batch_memory(record)))
+    }
+}
+
+/// Most bytes that a record takes in a batch, whatever its place there.
+pub(crate) fn record_size_max(record: &Record<'_>) -> usize {
+    let len = |bytes: Option<&[u8]>| VARINT_MAX + bytes.map_or(0, <[u8]>::len);
+    let headers = record.headers.iter();
+    let headers: usize = headers.map(|h| VARINT_MAX + h.key.len() + len(h.value)).sum();
+    RECORD_OVERHEAD + len(record.key) + len(record.value) + VARINT_MAX + headers
+}
+
+/// Length, attributes, and the deltas of timestamp and offset (`DefaultRecord.MAX_RECORD_OVERHEAD`).
+const RECORD_OVERHEAD: usize = 21;
+const VARINT_MAX: usize = 5;

@@ -1,0 +1,65 @@
+//! What users want of the sender, until the driver takes it.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use crate::sender::{Command, CommandId};
+use crate::sync::{Arc, Mutex, lock};
+use crate::wake::WakeFlag;
+
+/// Bounded by those who wait: a topic is in it once, a flush has somebody who waits for it.
+#[derive(Debug)]
+pub(crate) struct Mailbox {
+    letters: Mutex<Letters>,
+    wake: Arc<WakeFlag>,
+}
+
+#[derive(Debug, Default)]
+struct Letters {
+    topics: BTreeSet<Arc<str>>,
+    flushes: Vec<CommandId>,
+    close: Option<Option<Instant>>,
+}
+
+impl Mailbox {
+    pub(crate) fn new(wake: Arc<WakeFlag>) -> Self {
+        Self { letters: Mutex::default(), wake }
+    }
+
+    pub(crate) fn want_topic(&self, topic: &str) {
+        let mut letters = lock(&self.letters);
+        if !letters.topics.contains(topic) {
+            letters.topics.insert(topic.into());
+        }
+        drop(letters);
+        self.wake.notify();
+    }
+
+    pub(crate) fn flush(&self, id: CommandId) {
+        lock(&self.letters).flushes.push(id);
+        self.wake.notify();
+    }
+
+    /// The earliest deadline counts; `None` is the time that delivery takes at most.
+    pub(crate) fn close(&self, deadline: Option<Instant>) {
+        let mut letters = lock(&self.letters);
+        letters.close = Some(match (letters.close, deadline) {
+            (Some(Some(before)), Some(deadline)) => Some(before.min(deadline)),
+            (Some(Some(before)), None) => Some(before),
+            (_, deadline) => deadline,
+        });
+        drop(letters);
+        self.wake.notify();
+    }
+
+    /// Takes everything out. Closing comes again and again, so that a later deadline is seen.
+    pub(crate) fn take(&self) -> impl Iterator<Item = Command> + use<> {
+        let mut letters = lock(&self.letters);
+        let topics = std::mem::take(&mut letters.topics);
+        let flushes = std::mem::take(&mut letters.flushes);
+        let close = letters.close;
+        let close = close.map(|deadline| Command::Close { deadline });
+        let topics = topics.into_iter().map(Command::WantTopic);
+        topics.chain(flushes.into_iter().map(Command::Flush)).chain(close)
+    }
+}

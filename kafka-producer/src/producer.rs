@@ -1,0 +1,456 @@
+//! The facade: what users hold, and the only place where somebody waits.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+
+use crate::accumulator::{AppendError, Attempt, QueueClosed, RecordAccumulator};
+use crate::callbacks::Callback;
+use crate::callbacks::is_callback_thread;
+use crate::clock::Clock;
+use crate::cluster::TopicState;
+use crate::delivery::Delivery;
+use crate::error::{BlockedOn, CloseError, FlushError, ProduceError, SendAllError, SendError};
+use crate::interceptor::{Interceptors, RecordBuf};
+use crate::mailbox::Mailbox;
+use crate::partitioner::{Partitioner, TopicPartitions};
+use crate::record::{Record, RecordMetadata};
+use crate::sender::CommandId;
+use crate::sync::{Arc, Mutex, lock};
+
+mod build;
+mod start;
+mod waiting;
+
+/// Sends records to Kafka. Cheap to clone; all clones share one buffer and one I/O thread.
+///
+/// Nothing is contacted until the first record is sent. [`close`](Self::close) it in the end: that
+/// waits until everything is delivered. When the last clone is dropped instead, what was accepted is
+/// still sent in the background, as long as the process lives.
+#[derive(Clone)]
+pub struct Producer {
+    handle: Arc<Handle>,
+}
+
+/// Closes the producer with its last clone.
+struct Handle {
+    shared: Arc<Shared>,
+    max_block: Duration,
+    partitioner: Option<Arc<dyn Partitioner>>,
+    interceptors: Interceptors,
+}
+
+/// What callers and driver share.
+pub(crate) struct Shared {
+    pub(crate) accumulator: Arc<RecordAccumulator>,
+    pub(crate) mailbox: Mailbox,
+    pub(crate) clock: Clock,
+    flushes: Mutex<Flushes>,
+    driver: watch::Sender<DriverState>,
+}
+
+#[derive(Debug, Default)]
+struct Flushes {
+    next: u64,
+    waiting: BTreeMap<CommandId, oneshot::Sender<()>>,
+}
+
+/// How the driver is.
+#[derive(Debug, Clone)]
+enum DriverState {
+    Running,
+    /// It was closed, and gave up so many records.
+    Ended {
+        abandoned: u64,
+    },
+    Died(Arc<str>),
+}
+
+/// A partition of a topic, and where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PartitionInfo {
+    /// Topic.
+    pub topic: Arc<str>,
+    /// Partition.
+    pub partition: i32,
+    /// Id of the broker that leads it, if there is one.
+    pub leader: Option<i32>,
+}
+
+impl Producer {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        max_block: Duration,
+        partitioner: Option<Arc<dyn Partitioner>>,
+        interceptors: Interceptors,
+    ) -> Self {
+        Self { handle: Arc::new(Handle { shared, max_block, partitioner, interceptors }) }
+    }
+
+    /// Accepts a record, and gives what will become of it.
+    ///
+    /// Waits only while the topic is not known yet, or while `buffer.memory` is full, both together
+    /// no longer than `max.block.ms`. Needs a tokio runtime with a timer for that.
+    ///
+    /// # Errors
+    /// If the record was not accepted. It is not sent then.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped before it is ready, the record was not accepted.
+    pub async fn send(&self, record: Record<'_>) -> Result<Delivery, SendError> {
+        self.send_record(record, None).await
+    }
+
+    /// As [`send`](Self::send), and has the callback run with the outcome, on a thread for callbacks.
+    ///
+    /// Callbacks of a partition run in the order of its records. Until one has run, it keeps a share
+    /// of `buffer.memory`. Inside one use [`try_send`](Self::try_send): `send` does not wait there.
+    ///
+    /// # Errors
+    /// If the record was not accepted; the callback is not run then.
+    ///
+    /// # Cancel safety
+    /// As `send`.
+    pub async fn send_with(
+        &self,
+        record: Record<'_>,
+        callback: impl FnOnce(Result<RecordMetadata, ProduceError>) + Send + 'static,
+    ) -> Result<(), SendError> {
+        self.send_record(record, Some(Box::new(callback))).await.map(drop)
+    }
+
+    /// Accepts a record if that is possible at once.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), and [`SendError::WouldBlock`]: what is missing was asked for.
+    pub fn try_send(&self, record: Record<'_>) -> Result<Delivery, SendError> {
+        self.intercepted(record, None, |record, callback| {
+            let mut attempt = Attempt::with_callback(callback);
+            self.try_append(record, &mut attempt).map_err(|error| self.refusal(record, error))
+        })
+    }
+
+    /// [`try_send`](Self::try_send) with a callback.
+    ///
+    /// # Errors
+    /// As `try_send`; the callback is not run then.
+    pub fn try_send_with(
+        &self,
+        record: Record<'_>,
+        callback: impl FnOnce(Result<RecordMetadata, ProduceError>) + Send + 'static,
+    ) -> Result<(), SendError> {
+        let callback: Callback = Box::new(callback);
+        let sent = self.intercepted(record, Some(callback), |record, callback| {
+            let mut attempt = Attempt::with_callback(callback);
+            self.try_append(record, &mut attempt).map_err(|error| self.refusal(record, error))
+        });
+        sent.map(drop)
+    }
+
+    /// Sends records one after the other.
+    ///
+    /// # Errors
+    /// At the first one that is not accepted. Those before it are, and are given with the error.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, some of the records may have been accepted.
+    pub async fn send_all(
+        &self,
+        records: impl IntoIterator<Item = Record<'_>>,
+    ) -> Result<Vec<Delivery>, SendAllError> {
+        let mut accepted = Vec::new();
+        for record in records {
+            match self.send(record).await {
+                Ok(delivery) => accepted.push(delivery),
+                Err(error) => return Err(SendAllError { accepted, error }),
+            }
+        }
+        Ok(accepted)
+    }
+
+    /// Sends what was accepted before without lingering, and waits until all of it has its outcome.
+    ///
+    /// Each record's own outcome is in its [`Delivery`]. `delivery.timeout.ms` bounds the time.
+    ///
+    /// # Errors
+    /// If the producer ends meanwhile.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing of what is sent.
+    pub async fn flush(&self) -> Result<(), FlushError> {
+        let shared = &self.handle.shared;
+        let (sender, receiver) = oneshot::channel();
+        let id = {
+            let mut flushes = lock(&shared.flushes);
+            flushes.next += 1;
+            let id = CommandId(flushes.next);
+            flushes.waiting.insert(id, sender);
+            id
+        };
+        if shared.is_running() {
+            shared.mailbox.flush(id);
+        } else {
+            lock(&shared.flushes).waiting.remove(&id);
+        }
+        match (receiver.await, &*shared.driver.borrow()) {
+            (Ok(()), _) | (Err(_), DriverState::Ended { abandoned: 0 }) => Ok(()),
+            (Err(_), DriverState::Died(why)) => Err(FlushError::DriverEnded(Arc::clone(why))),
+            (Err(_), _) => Err(FlushError::Closed),
+        }
+    }
+
+    /// The partitions of a topic, waiting for them as [`send`](Self::send) does.
+    ///
+    /// # Errors
+    /// As `send`, where it is about the topic.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn partitions_for(&self, topic: &str) -> Result<Vec<PartitionInfo>, SendError> {
+        let mut waiting = waiting::Waiting::new(&self.handle.shared, self.handle.max_block);
+        loop {
+            let cluster = self.handle.shared.accumulator.cluster();
+            let error = match cluster.topic(topic) {
+                Some(TopicState::Known(entry)) => {
+                    let leaders = entry.leaders.iter().map(|id| Some(*id).filter(|id| *id >= 0));
+                    let infos = (0..).zip(leaders).map(|(partition, leader)| PartitionInfo {
+                        topic: Arc::clone(&entry.shared.name),
+                        partition,
+                        leader,
+                    });
+                    return Ok(infos.collect());
+                }
+                Some(TopicState::Failed(error)) => AppendError::TopicFailed(*error),
+                None => AppendError::UnknownTopic,
+            };
+            waiting.wait_for(error, &Record::empty(topic), &mut Attempt::default()).await?;
+        }
+    }
+
+    /// Refuses further records, and waits until everything that was accepted has its outcome; for no
+    /// longer than `timeout`, then what is left fails.
+    ///
+    /// A timeout of zero closes at once. A second call waits for the first one's end, or ends it
+    /// earlier.
+    ///
+    /// # Errors
+    /// If something had to be given up.
+    ///
+    /// # Cancel safety
+    /// Dropping the future does not stop the closing.
+    pub async fn close(&self, timeout: Duration) -> Result<(), CloseError> {
+        let shared = &self.handle.shared;
+        shared.accumulator.close(&QueueClosed::ProducerClosed);
+        shared.mailbox.close(shared.clock.now().monotonic.checked_add(timeout));
+        let mut driver = shared.driver.subscribe();
+        let ended = driver.wait_for(|state| !matches!(state, DriverState::Running)).await;
+        match ended.map(|state| state.clone()) {
+            Ok(DriverState::Died(why)) => Err(CloseError::DriverEnded(why)),
+            Ok(DriverState::Ended { abandoned }) if abandoned > 0 => {
+                Err(CloseError::TimedOut { timeout, records: abandoned })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses further records, and fails what is not delivered yet. Does not wait.
+    pub fn force_close(&self) {
+        let shared = &self.handle.shared;
+        shared.accumulator.close(&QueueClosed::ProducerClosed);
+        shared.mailbox.close(Some(shared.clock.now().monotonic));
+    }
+
+    /// Bytes of `buffer.memory` that are in use now.
+    pub fn buffered_bytes(&self) -> usize {
+        self.handle.shared.accumulator.budget().used()
+    }
+
+    async fn send_record(
+        &self,
+        record: Record<'_>,
+        callback: Option<Callback>,
+    ) -> Result<Delivery, SendError> {
+        if self.handle.interceptors.is_empty() {
+            return self.append(&record, callback).await;
+        }
+        let buf = self.handle.interceptors.on_send(RecordBuf::from(record));
+        let mut headers = Vec::new();
+        let record = buf.as_record(&mut headers);
+        let callback = self.handle.interceptors.callback(callback);
+        let sent = self.append(&record, Some(callback)).await;
+        if let Err(error) = &sent {
+            self.handle.interceptors.on_send_error(&record, error);
+        }
+        sent
+    }
+
+    fn intercepted(
+        &self,
+        record: Record<'_>,
+        callback: Option<Callback>,
+        send: impl FnOnce(&Record<'_>, Option<Callback>) -> Result<Delivery, SendError>,
+    ) -> Result<Delivery, SendError> {
+        if self.handle.interceptors.is_empty() {
+            return send(&record, callback);
+        }
+        let buf = self.handle.interceptors.on_send(RecordBuf::from(record));
+        let mut headers = Vec::new();
+        let record = buf.as_record(&mut headers);
+        let sent = send(&record, Some(self.handle.interceptors.callback(callback)));
+        if let Err(error) = &sent {
+            self.handle.interceptors.on_send_error(&record, error);
+        }
+        sent
+    }
+
+    async fn append(
+        &self,
+        record: &Record<'_>,
+        callback: Option<Callback>,
+    ) -> Result<Delivery, SendError> {
+        let mut attempt = Attempt::with_callback(callback);
+        match self.try_append(record, &mut attempt) {
+            Ok(delivery) => Ok(delivery),
+            // On its way out of a callback nobody would free what this one waits for.
+            Err(error) if is_callback_thread() => Err(self.refusal(record, error)),
+            Err(error) => Box::pin(self.append_slowly(record, attempt, error)).await,
+        }
+    }
+
+    /// Waits for what is missing, as often as something is.
+    async fn append_slowly(
+        &self,
+        record: &Record<'_>,
+        mut attempt: Attempt,
+        mut error: AppendError,
+    ) -> Result<Delivery, SendError> {
+        let mut waiting = waiting::Waiting::new(&self.handle.shared, self.handle.max_block);
+        loop {
+            waiting.wait_for(error, record, &mut attempt).await?;
+            match self.try_append(record, &mut attempt) {
+                Ok(delivery) => return Ok(delivery),
+                Err(next) => error = next,
+            }
+        }
+    }
+
+    fn try_append(
+        &self,
+        record: &Record<'_>,
+        attempt: &mut Attempt,
+    ) -> Result<Delivery, AppendError> {
+        waiting::check(record)?;
+        let shared = &self.handle.shared;
+        let Some(partitioner) =
+            self.handle.partitioner.as_ref().filter(|_| record.partition.is_none())
+        else {
+            return shared.accumulator.try_append(shared.clock.now(), record, attempt);
+        };
+        let cluster = shared.accumulator.cluster();
+        let mut record = *record;
+        if let Some(TopicState::Known(topic)) = cluster.topic(record.topic) {
+            let count = topic.queues.len();
+            let view = TopicPartitions::new(record.topic, count, &topic.available);
+            let partition = partitioner.partition(&record, &view);
+            if usize::try_from(partition).map_or(true, |index| index >= count) {
+                let reason = format!(
+                    "the partitioner chose partition {partition}, the topic's partition count is \
+                     {count}"
+                );
+                return Err(AppendError::Invalid(reason));
+            }
+            record.partition = Some(partition);
+        }
+        shared.accumulator.try_append(shared.clock.now(), &record, attempt)
+    }
+
+    /// What a caller is told who does not wait.
+    fn refusal(&self, record: &Record<'_>, error: AppendError) -> SendError {
+        let is_metadata =
+            matches!(error, AppendError::UnknownTopic | AppendError::UnknownPartition { .. })
+                || matches!(error, AppendError::TopicFailed(code) if code.is_retriable());
+        if let Some(closed) = self.handle.shared.accumulator.closed().filter(|_| is_metadata) {
+            return waiting::final_error(record, AppendError::Closed(closed));
+        }
+        if is_metadata {
+            self.handle.shared.mailbox.want_topic(record.topic);
+        }
+        match error {
+            AppendError::MemoryFull { .. } => SendError::WouldBlock(BlockedOn::Memory),
+            _ if is_metadata => SendError::WouldBlock(BlockedOn::Metadata),
+            error => waiting::final_error(record, error),
+        }
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(accumulator: Arc<RecordAccumulator>) -> Self {
+        Self {
+            mailbox: Mailbox::new(Arc::clone(accumulator.wake())),
+            accumulator,
+            clock: Clock::new(),
+            flushes: Mutex::default(),
+            driver: watch::Sender::new(DriverState::Running),
+        }
+    }
+
+    pub(crate) fn command_done(&self, id: CommandId) {
+        let waiting = lock(&self.flushes).waiting.remove(&id);
+        // Whoever asked may have gone.
+        let _ = waiting.map(|waiting| waiting.send(()));
+    }
+
+    /// The driver has come to its end; `died` says why if nobody asked it to. The first end counts.
+    pub(crate) fn end(&self, died: Option<Arc<str>>, abandoned: u64) {
+        let state = match &died {
+            Some(why) => DriverState::Died(Arc::clone(why)),
+            None => DriverState::Ended { abandoned },
+        };
+        let is_first = self.driver.send_if_modified(|before| {
+            let is_first = matches!(before, DriverState::Running);
+            if is_first {
+                *before = state;
+            }
+            is_first
+        });
+        if is_first {
+            let why = died.map_or(QueueClosed::ProducerClosed, QueueClosed::DriverEnded);
+            self.accumulator.close(&why);
+            // Each of them fails as it is dropped.
+            drop(self.accumulator.take_all());
+            let waiting = std::mem::take(&mut lock(&self.flushes).waiting);
+            drop(waiting);
+        }
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(*self.driver.borrow(), DriverState::Running)
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let shared = &self.shared;
+        if shared.is_running() && shared.accumulator.closed().is_none() {
+            let bytes = shared.accumulator.queued_bytes();
+            if bytes > 0 {
+                tracing::warn!(
+                    "a producer was dropped with {bytes} bytes that are not sent yet; they are sent \
+                     in the background as long as the process lives. Close it to wait for that"
+                );
+            }
+            shared.accumulator.close(&QueueClosed::ProducerClosed);
+            shared.mailbox.close(None);
+        }
+    }
+}
+
+impl fmt::Debug for Producer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let driver = self.handle.shared.driver.borrow().clone();
+        f.debug_struct("Producer").field("driver", &driver).finish_non_exhaustive()
+    }
+}

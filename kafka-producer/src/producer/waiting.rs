@@ -1,0 +1,183 @@
+//! One call that waits: for metadata or for memory, together no longer than `max.block.ms`.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use kafka_protocol::ErrorCode;
+use tokio::time::timeout_at;
+
+use crate::accumulator::{AppendError, Attempt, QueueClosed};
+use crate::error::{SendError, explained};
+use crate::producer::Shared;
+use crate::record::Record;
+use crate::sync::Arc;
+
+/// What one call has left of its time.
+pub(super) struct Waiting<'a> {
+    shared: &'a Arc<Shared>,
+    start: Instant,
+    max_block: Duration,
+    /// The snapshot that was not enough.
+    seen: u64,
+}
+
+impl<'a> Waiting<'a> {
+    pub(super) fn new(shared: &'a Arc<Shared>, max_block: Duration) -> Self {
+        let seen = shared.accumulator.cluster().version;
+        Self { shared, start: shared.clock.now().monotonic, max_block, seen }
+    }
+
+    /// Waits until what is missing may be there, if waiting can help.
+    pub(super) async fn wait_for(
+        &mut self,
+        error: AppendError,
+        record: &Record<'_>,
+        attempt: &mut Attempt,
+    ) -> Result<(), SendError> {
+        match error {
+            AppendError::MemoryFull { needed } => {
+                self.wait_for_memory(needed, record, attempt).await
+            }
+            AppendError::UnknownTopic => self.wait_for_metadata(record, None, None).await,
+            AppendError::UnknownPartition { partition, count } => {
+                self.wait_for_metadata(record, Some((partition, count)), None).await
+            }
+            AppendError::TopicFailed(error) if error.is_retriable() => {
+                self.wait_for_metadata(record, None, Some(error)).await
+            }
+            error => {
+                if let AppendError::TopicFailed(_) = error {
+                    // The next call may find it changed.
+                    self.shared.mailbox.want_topic(record.topic);
+                }
+                Err(final_error(record, error))
+            }
+        }
+    }
+
+    async fn wait_for_memory(
+        &self,
+        needed: usize,
+        record: &Record<'_>,
+        attempt: &mut Attempt,
+    ) -> Result<(), SendError> {
+        let budget = self.shared.accumulator.budget();
+        let total = budget.total();
+        // Given back first: others may be waiting for it.
+        drop(attempt.permit.take());
+        let topic = || record.topic.to_owned();
+        if needed > total {
+            let property = "buffer.memory";
+            return Err(SendError::TooLarge {
+                topic: topic(),
+                size: needed,
+                limit: total,
+                property,
+            });
+        }
+        // The sender is woken once the place in line is taken: it makes room then.
+        let mut acquire = pin!(budget.acquire(needed));
+        let acquire = poll_fn(|cx| {
+            let poll = acquire.as_mut().poll(cx);
+            if poll.is_pending() {
+                self.shared.accumulator.wake().notify();
+            }
+            poll
+        });
+        match self.until_deadline(acquire).await {
+            Some(Ok(permit)) => {
+                attempt.permit = Some(permit);
+                Ok(())
+            }
+            Some(Err(_)) => Err(self.closed()),
+            None => Err(SendError::MemoryTimeout { topic: topic(), total, waited: self.waited() }),
+        }
+    }
+
+    async fn wait_for_metadata(
+        &mut self,
+        record: &Record<'_>,
+        missing: Option<(i32, usize)>,
+        error: Option<ErrorCode>,
+    ) -> Result<(), SendError> {
+        self.shared.mailbox.want_topic(record.topic);
+        let accumulator = &self.shared.accumulator;
+        if self.until_deadline(accumulator.cluster_changed(self.seen)).await.is_some() {
+            self.seen = accumulator.cluster().version;
+            return if accumulator.closed().is_some() { Err(self.closed()) } else { Ok(()) };
+        }
+        let cause = error.map(explained);
+        let cause = cause.or_else(|| accumulator.cluster().cause.as_deref().map(str::to_owned));
+        Err(SendError::MetadataTimeout {
+            topic: record.topic.to_owned(),
+            partition: missing.map(|(partition, _)| partition),
+            partitions: missing.map(|(_, count)| count),
+            waited: self.waited(),
+            cause,
+        })
+    }
+
+    async fn until_deadline<F: Future>(&self, wait: F) -> Option<F::Output> {
+        match self.start.checked_add(self.max_block) {
+            Some(deadline) => timeout_at(deadline.into(), wait).await.ok(),
+            None => Some(wait.await),
+        }
+    }
+
+    fn waited(&self) -> Duration {
+        let now = self.shared.clock.now().monotonic;
+        now.saturating_duration_since(self.start).min(self.max_block)
+    }
+
+    fn closed(&self) -> SendError {
+        closed_error(self.shared.accumulator.closed())
+    }
+}
+
+/// What no broker would take, before anybody waits for it.
+pub(super) fn check(record: &Record<'_>) -> Result<(), AppendError> {
+    if let Some(partition) = record.partition.filter(|partition| partition.is_negative()) {
+        let reason = format!("its partition is {partition}, and cannot be negative");
+        return Err(AppendError::Invalid(reason));
+    }
+    if let Some(timestamp) = record.timestamp.filter(|timestamp| timestamp.is_negative()) {
+        let reason = format!("its timestamp is {timestamp}, and cannot be negative");
+        return Err(AppendError::Invalid(reason));
+    }
+    if record.topic.is_empty() || record.topic.len() > TOPIC_LEN_MAX {
+        return Err(AppendError::TopicFailed(ErrorCode::INVALID_TOPIC_EXCEPTION));
+    }
+    Ok(())
+}
+
+/// The error of a call for which waiting cannot help.
+pub(super) fn final_error(record: &Record<'_>, error: AppendError) -> SendError {
+    let topic = record.topic.to_owned();
+    match error {
+        AppendError::TopicFailed(error) => SendError::Topic { topic, error },
+        AppendError::TooLarge { size, limit, property } => {
+            SendError::TooLarge { topic, size, limit, property }
+        }
+        AppendError::Invalid(reason) => SendError::InvalidRecord { topic, reason },
+        AppendError::TransactionEnded => SendError::TransactionEnded,
+        AppendError::Closed(why) => closed_error(Some(why)),
+        AppendError::UnknownPartition { partition, count } => {
+            SendError::InvalidRecord { topic, reason: format!("partition {partition} of {count}") }
+        }
+        AppendError::UnknownTopic => {
+            SendError::Topic { topic, error: ErrorCode::UNKNOWN_TOPIC_OR_PARTITION }
+        }
+        AppendError::MemoryFull { .. } => SendError::WouldBlock(crate::error::BlockedOn::Memory),
+    }
+}
+
+fn closed_error(why: Option<QueueClosed>) -> SendError {
+    match why {
+        Some(QueueClosed::DriverEnded(why)) => SendError::DriverEnded(Arc::clone(&why)),
+        _ => SendError::Closed,
+    }
+}
+
+/// Kafka's limit for topic names.
+const TOPIC_LEN_MAX: usize = 249;

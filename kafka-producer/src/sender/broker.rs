@@ -1,0 +1,99 @@
+//! One broker, as far as requests go.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use kafka_net::{
+    BrokerConnection, BrokerId, ConnectionId, ConnectionState, DisconnectReason, Handshake,
+    HostPort, InFlight, Load,
+};
+use kafka_protocol::BrokerVersions;
+
+use crate::sender::requests::SentRequest;
+
+/// One broker.
+#[derive(Debug)]
+pub(super) struct Broker {
+    pub(super) connection: BrokerConnection,
+    pub(super) handshake: Option<Handshake>,
+    pub(super) versions: BrokerVersions,
+    pub(super) in_flight: InFlight<SentRequest>,
+    /// Requests without an answer that were not written yet.
+    pub(super) unwritten: usize,
+    /// Part of the cluster, or an address to begin with.
+    pub(super) is_member: bool,
+    /// Why there is no connection.
+    pub(super) error: Option<String>,
+    /// Partitions with something to send, in turn.
+    pub(super) ready: VecDeque<usize>,
+}
+
+impl Broker {
+    pub(super) fn new(now: Instant, id: BrokerId, address: HostPort, in_flight_max: usize) -> Self {
+        Self {
+            connection: BrokerConnection::new(id, address, now),
+            handshake: None,
+            versions: BrokerVersions::default(),
+            in_flight: InFlight::new(in_flight_max),
+            unwritten: 0,
+            is_member: true,
+            error: None,
+            ready: VecDeque::new(),
+        }
+    }
+
+    /// Remembers why the connection ended, in words for a person.
+    pub(super) fn note_end(&mut self, reason: &DisconnectReason) {
+        let (address, was) = (self.connection.address(), self.connection.state());
+        let what = match was {
+            ConnectionState::Ready => "lost the connection to",
+            ConnectionState::Handshaking => "cannot use",
+            _ => "cannot connect to",
+        };
+        let peer = self.connection.peer().map(|peer| peer.to_string());
+        let peer = peer.filter(|peer| *peer != address.to_string());
+        let at = peer.map_or(String::new(), |peer| format!(" ({peer})"));
+        self.error = Some(format!("{what} {address}{at}: {reason}{}", hint(was, reason)));
+    }
+
+    /// How it stands as one of those that can be asked.
+    pub(super) fn load(&self, now: Instant) -> Load {
+        let connection = &self.connection;
+        match connection.state() {
+            ConnectionState::Ready if connection.is_ready(now) && self.in_flight.has_room() => {
+                Load::Ready { in_flight: self.in_flight.len() }
+            }
+            ConnectionState::Disconnected if connection.may_connect(now) => {
+                Load::Disconnected { last_attempt: connection.last_attempt() }
+            }
+            ConnectionState::Ready | ConnectionState::Disconnected => Load::Unavailable,
+            _ => Load::Connecting,
+        }
+    }
+
+    /// The connection, or the last one.
+    pub(super) fn connection_id(&self) -> ConnectionId {
+        self.connection.id()
+    }
+
+    /// Why there is no connection.
+    pub(super) fn error(&self) -> Option<&str> {
+        self.error.as_deref()
+    }
+}
+
+/// A listener that expects TLS or SASL hangs up on those who do not speak it, without a word.
+fn hint(was: ConnectionState, reason: &DisconnectReason) -> &'static str {
+    let hung_up = matches!(
+        reason,
+        DisconnectReason::ClosedByPeer
+            | DisconnectReason::Io(
+                std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe
+            )
+    );
+    if hung_up && was == ConnectionState::Handshaking {
+        "; is this a Kafka listener, and one without TLS?"
+    } else {
+        ""
+    }
+}

@@ -1,0 +1,382 @@
+//! From queues to requests: which partitions have something to send, and one request a broker.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use kafka_net::BrokerId;
+use kafka_protocol::messages::ProduceRequest;
+use kafka_protocol::messages::produce::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::records::{CompressionError, RecordBatchBody};
+use kafka_protocol::{VersionMismatch, VersionRange};
+
+use crate::ProduceErrorKind;
+use crate::accumulator::{BATCH_HEADER, ProducerBatch};
+use crate::sender::Sender;
+use crate::sender::broker::Broker;
+use crate::sender::event::{Action, BatchId};
+use crate::sender::partitions::{Partition, Permission, Seal, Taken};
+use crate::sender::requests::{SentBatch, SentKind};
+use crate::sender::sequences::ProducerIdState;
+use crate::sender::timers::Timer;
+
+/// Batches that were chosen for one request.
+struct Chosen {
+    request: ProduceRequest,
+    batches: Vec<SentBatch>,
+    version: i16,
+}
+
+impl Sender {
+    /// Looks at the queues that have news, and at those that linger while others wait for memory.
+    pub(super) fn look_at_queues(&mut self, now: Instant) {
+        let mut listed = std::mem::take(&mut self.listed);
+        self.accumulator.take_ready(&mut listed);
+        for queue in listed.drain(..) {
+            self.evaluate(now, queue.id().index);
+        }
+        self.listed = listed;
+        if self.is_hurried() {
+            for index in std::mem::take(&mut self.lingering) {
+                self.evaluate(now, index);
+            }
+        }
+    }
+
+    /// Sends what can be sent, to each broker in turn.
+    pub(super) fn drain(&mut self, now: Instant) {
+        let brokers = self.connections.with_work();
+        if !brokers.is_empty() {
+            tracing::trace!("Nodes with data ready to send: {brokers:?}");
+        }
+        for broker in brokers {
+            loop {
+                let (connections, mut out) = self.io();
+                if !connections.want(now, broker, &mut out) {
+                    connections.schedule(now, broker, &mut out);
+                    break;
+                }
+                if !self.send_to(now, broker) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Decides whether a partition has something to send now, and when to look again if not.
+    pub(super) fn evaluate(&mut self, now: Instant, index: usize) {
+        let is_hurried = self.is_hurried();
+        let order = self.order_rules();
+        let (linger, timeout) = (self.config.linger, self.config.delivery_timeout);
+        let is_compressed = self.config.is_compressed;
+        let current = self.producer_ids.state();
+        let Some(partition) = self.partitions.get_mut(index).and_then(Option::as_mut) else {
+            return;
+        };
+        let size = self.config.batch_size;
+        let status = partition.queue.status(size);
+        let oldest = partition.oldest_taken().into_iter().chain(status.map(|s| s.oldest)).min();
+        self.timers.set(Timer::Delivery(index), oldest.map(|at| at + timeout));
+        let lingers_until = status.filter(|s| !s.is_full && !is_hurried).map(|s| s.oldest + linger);
+        let lingers_until = lingers_until.filter(|until| *until > now);
+        set_member(&mut self.nonempty, index, status.is_some());
+        set_member(&mut self.lingering, index, lingers_until.is_some());
+        self.timers.set(Timer::Linger(index), lingers_until);
+        let queue_is_due = status.is_some() && lingers_until.is_none();
+        if is_compressed {
+            self.seal_ahead(index, queue_is_due);
+        }
+        let Some(partition) = self.partition(index) else { return };
+        let has_next = match partition.waiting.front() {
+            Some(front) => front.seal == Seal::Sealed || !is_compressed,
+            None => queue_is_due && !is_compressed,
+        };
+        let backoff = partition.backoff_until.filter(|until| *until > now && has_next);
+        let must_renumber = partition.must_renumber();
+        let leader = partition.leader;
+        self.timers.set(Timer::Backoff(index), backoff);
+        if !has_next || backoff.is_some() {
+            return;
+        }
+        let Some(leader) = leader else { return self.metadata.make_stale(now) };
+        if must_renumber {
+            self.renumber(index);
+        }
+        let Some(partition) = self.partitions.get_mut(index).and_then(Option::as_mut) else {
+            return;
+        };
+        let has_sequence = partition.has_sequence(self.producer_ids.state());
+        if current != ProducerIdState::Disabled && !has_sequence {
+            return;
+        }
+        if partition.permission(order) == Permission::Wait || partition.listed_at == Some(leader) {
+            return;
+        }
+        if let Some(broker) = self.connections.get_mut(leader) {
+            partition.listed_at = Some(leader);
+            broker.ready.push_back(index);
+        }
+    }
+
+    /// A body was compressed.
+    pub(super) fn handle_sealed(
+        &mut self,
+        now: Instant,
+        id: BatchId,
+        body: Result<RecordBatchBody, CompressionError>,
+    ) {
+        let Some(index) = self.sealing.remove(&id) else { return };
+        let Some(partition) = self.partition(index) else { return };
+        let Some(at) = partition.waiting.iter().position(|taken| taken.id == id) else { return };
+        match body {
+            Ok(body) => {
+                if let Some(taken) = partition.waiting.get_mut(at) {
+                    taken.batch.seal(body);
+                    taken.seal = Seal::Sealed;
+                }
+            }
+            Err(error) => {
+                if let Some(taken) = partition.waiting.remove(at) {
+                    self.fail_batch(taken, ProduceErrorKind::Compression(error));
+                }
+            }
+        }
+        self.evaluate(now, index);
+    }
+
+    /// Nothing lingers: somebody waits for memory, or the producer is being closed.
+    fn is_hurried(&self) -> bool {
+        !self.lifecycle.is_running() || self.accumulator.budget().has_waiters()
+    }
+
+    /// Takes one batch ahead of what can be sent, and has it compressed.
+    fn seal_ahead(&mut self, index: usize, queue_is_due: bool) {
+        let Some(partition) = self.partition(index) else { return };
+        let has_new = partition.waiting.iter().any(|taken| taken.batch.attempts == 0);
+        if queue_is_due && !has_new {
+            self.take_from_queue(index);
+        }
+        let Some(partition) = self.partitions.get_mut(index).and_then(Option::as_mut) else {
+            return;
+        };
+        let next = partition.waiting.iter_mut().take(SEALED_AHEAD);
+        for taken in next.filter(|taken| taken.seal == Seal::Raw) {
+            taken.seal = Seal::Sealing;
+            self.sealing.insert(taken.id, index);
+            let body = taken.batch.body.clone();
+            self.actions.push_back(Action::Seal { batch: taken.id, body });
+        }
+    }
+
+    /// Moves the oldest batch of a queue behind those that wait.
+    pub(super) fn take_from_queue(&mut self, index: usize) -> bool {
+        let Some(partition) = self.partitions.get_mut(index).and_then(Option::as_mut) else {
+            return false;
+        };
+        let Some(batch) = partition.queue.pop() else { return false };
+        let id = BatchId { taken: self.next_batch, first_record: 0 };
+        self.next_batch += 1;
+        self.incomplete.insert(id);
+        partition.waiting.push_back(Taken::new(id, batch));
+        true
+    }
+
+    /// Sends one request to a broker that takes one. `false` if there was nothing to send.
+    fn send_to(&mut self, now: Instant, broker: BrokerId) -> bool {
+        let Some(chosen) = self.choose(now, broker) else { return false };
+        let Chosen { request, batches, version } = chosen;
+        let topics = request.topic_data.len();
+        tracing::trace!(
+            "Sent produce request to {broker}: {} batches of {topics} topics, v{version}",
+            batches.len()
+        );
+        // With acks=0 nothing comes back: being written is the end of it.
+        let (kind, unanswered) = match self.config.acks {
+            0 => (None, batches),
+            _ => (Some(SentKind::Produce(batches)), Vec::new()),
+        };
+        let connection = self.connections.get(broker).map(Broker::connection_id);
+        let (connections, mut out) = self.io();
+        match connections.send(now, broker, (&request, version), kind, &mut out) {
+            Ok(request) => {
+                let connection = connection.filter(|_| !unanswered.is_empty());
+                if let Some(connection) = connection {
+                    self.unanswered.insert(request, (connection, unanswered));
+                }
+                true
+            }
+            Err(refused) => {
+                let (kind, error) = *refused;
+                let batches = match kind {
+                    Some(SentKind::Produce(batches)) => batches,
+                    _ => unanswered,
+                };
+                let kind = ProduceErrorKind::BrokerMisbehaved(error.to_string());
+                batches.iter().for_each(|batch| self.fail_sent(batch, &kind));
+                false
+            }
+        }
+    }
+
+    /// Chooses batches for one request: at most one of each partition, in turn.
+    fn choose(&mut self, now: Instant, broker: BrokerId) -> Option<Chosen> {
+        let count = self.connections.get(broker)?.ready.len();
+        let mut topics: BTreeMap<Arc<str>, TopicProduceData> = BTreeMap::new();
+        let (mut batches, mut size, mut ids_known) = (Vec::new(), 0, true);
+        for _ in 0..count {
+            let Some(index) = self.connections.get_mut(broker).and_then(|b| b.ready.pop_front())
+            else {
+                break;
+            };
+            let Some(taken) = self.take_to_send(now, broker, index) else { continue };
+            let len = BATCH_HEADER + taken.batch.body.len();
+            if size > 0 && size + len > self.config.max_request_size {
+                self.give_back(broker, index, taken);
+                break;
+            }
+            size += len;
+            let Some(partition) = self.partitions.get_mut(index).and_then(Option::as_mut) else {
+                continue;
+            };
+            ids_known &= !partition.topic_id.is_zero();
+            let (data, sent) = partition.send(taken, self.producer_ids.state());
+            let topic = topics.entry(Arc::clone(&sent.topic)).or_insert_with(|| TopicProduceData {
+                name: (&*sent.topic).into(),
+                topic_id: sent.topic_id,
+                ..TopicProduceData::default()
+            });
+            topic.partition_data.push(data);
+            batches.push(sent);
+            self.evaluate(now, index);
+        }
+        if batches.is_empty() {
+            return None;
+        }
+        let version = match self.produce_version(broker, ids_known) {
+            Ok(version) => version,
+            Err(error) => {
+                let kind = ProduceErrorKind::UnsupportedVersion(error.to_string());
+                batches.iter().for_each(|batch| self.fail_sent(batch, &kind));
+                return None;
+            }
+        };
+        let timeout = self.config.connections.request_timeout;
+        let request = ProduceRequest {
+            acks: self.config.acks,
+            timeout_ms: i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX),
+            topic_data: topics.into_values().collect(),
+            ..ProduceRequest::default()
+        };
+        Some(Chosen { request, batches, version })
+    }
+
+    /// The next batch of a partition that is on a broker's list, if it may still be sent there.
+    fn take_to_send(&mut self, now: Instant, broker: BrokerId, index: usize) -> Option<Taken> {
+        let order = self.order_rules();
+        let is_compressed = self.config.is_compressed;
+        let partition = self.partition(index)?;
+        if partition.listed_at != Some(broker) {
+            return None;
+        }
+        partition.listed_at = None;
+        let may_send = partition.leader == Some(broker)
+            && partition.permission(order) == Permission::Send
+            && partition.backoff_until.is_none_or(|until| until <= now);
+        if !may_send {
+            self.evaluate(now, index);
+            return None;
+        }
+        if partition.waiting.is_empty() && !is_compressed {
+            self.take_from_queue(index);
+        }
+        let partition = self.partition(index)?;
+        let is_sealed = |taken: &Taken| taken.seal == Seal::Sealed || !is_compressed;
+        if partition.waiting.front().is_some_and(is_sealed) {
+            partition.waiting.pop_front()
+        } else {
+            None
+        }
+    }
+
+    fn give_back(&mut self, broker: BrokerId, index: usize, taken: Taken) {
+        let Some(partition) = self.partition(index) else { return };
+        partition.put_back(taken);
+        partition.listed_at = Some(broker);
+        if let Some(broker) = self.connections.get_mut(broker) {
+            broker.ready.push_front(index);
+        }
+    }
+
+    /// Topic ids only where all are known (KIP-516).
+    fn produce_version(&self, broker: BrokerId, ids_known: bool) -> Result<i16, VersionMismatch> {
+        use kafka_protocol::Request;
+        let versions = self.connections.versions(broker).cloned().unwrap_or_default();
+        let ours = ProduceRequest::STABLE_VERSIONS;
+        let max = if ids_known { ours.max } else { ours.max.min(LAST_WITH_NAMES) };
+        versions.negotiate_within::<ProduceRequest>(VersionRange::new(ours.min, max))
+    }
+}
+
+impl Taken {
+    pub(super) fn new(id: BatchId, batch: ProducerBatch) -> Self {
+        Self { id, batch, sequence: None, seal: Seal::Raw }
+    }
+}
+
+impl Partition {
+    /// Whether the next batch has a sequence, or may get one.
+    fn has_sequence(&self, state: ProducerIdState) -> bool {
+        let Some(current) = state.ready() else { return false };
+        if self.waiting.front().is_some_and(|front| front.sequence.is_some()) {
+            self.sequences.may_repeat()
+        } else {
+            self.sequences.may_assign(current, self.in_flight.is_empty())
+        }
+    }
+
+    /// Puts a batch in flight: its place in the request, and what has to be remembered of it.
+    fn send(
+        &mut self,
+        mut taken: Taken,
+        state: ProducerIdState,
+    ) -> (PartitionProduceData, SentBatch) {
+        taken.batch.attempts += 1;
+        let mut header = taken.batch.body.header();
+        if let Some(current) = state.ready() {
+            let count = taken.batch.record_count();
+            self.is_probing |= taken.sequence.is_none() && self.sequences.is_new(current);
+            let assigned =
+                *taken.sequence.get_or_insert_with(|| self.sequences.assign(current, count));
+            header.producer_id = assigned.producer.id;
+            header.producer_epoch = assigned.producer.epoch;
+            header.base_sequence = assigned.base.0;
+        }
+        let data = PartitionProduceData {
+            index: self.queue.partition(),
+            records: Some(taken.batch.body.to_records(&header)),
+            ..PartitionProduceData::default()
+        };
+        let sent = SentBatch {
+            queue: self.queue.id(),
+            batch: taken.id,
+            topic: Arc::clone(self.queue.topic()),
+            topic_id: self.topic_id,
+            partition: self.queue.partition(),
+        };
+        self.in_flight.push_back(taken);
+        (data, sent)
+    }
+}
+
+fn set_member(set: &mut std::collections::BTreeSet<usize>, index: usize, is_member: bool) {
+    if is_member {
+        set.insert(index);
+    } else {
+        set.remove(&index);
+    }
+}
+
+/// Batches of a partition that are compressed or being compressed before they can be sent.
+const SEALED_AHEAD: usize = 2;
+/// The last version of Produce with topic names; then ids (KIP-516).
+const LAST_WITH_NAMES: i16 = 12;

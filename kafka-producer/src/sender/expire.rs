@@ -1,0 +1,87 @@
+//! The delivery timeout: a record has its outcome in time, whatever the brokers do.
+
+use std::time::{Duration, Instant};
+
+use crate::ProduceErrorKind;
+use crate::delivery::Outcome;
+use crate::error::explained;
+use crate::sender::Sender;
+use crate::sender::event::Action;
+use crate::sender::partitions::Partition;
+
+impl Sender {
+    /// Fails the batches of a partition that are too old.
+    pub(super) fn expire(&mut self, now: Instant, index: usize) {
+        let timeout = self.config.delivery_timeout;
+        let size = self.config.batch_size;
+        let is_old = |created: Instant| now.saturating_duration_since(created) >= timeout;
+        while partition_has_old(self.partition(index), size, is_old) {
+            self.take_from_queue(index);
+        }
+        let cause = self.cause(index);
+        let Some(partition) = self.partitions.get_mut(index).and_then(Option::as_mut) else {
+            return;
+        };
+        let no_answer = match &partition.last_error {
+            Some(error) => format!("{NO_ANSWER}; the attempt before: {error}"),
+            None => NO_ANSWER.to_owned(),
+        };
+        // A batch on the wire fails now; it is kept for its memory, and for what the answer says of
+        // its sequence.
+        for taken in &mut partition.in_flight {
+            if is_old(taken.batch.created) && !taken.batch.is_complete() {
+                taken.batch.may_have_been_written = true;
+                let kind = timeout_of(now, taken.batch.created, Some(no_answer.clone()));
+                let outcome = Outcome::Failed(taken.batch.error(kind));
+                self.incomplete.remove(&taken.id);
+                self.actions.push_back(Action::Complete(taken.batch.complete(outcome)));
+            }
+        }
+        let (old, young): (Vec<_>, Vec<_>) =
+            partition.waiting.drain(..).partition(|taken| is_old(taken.batch.created));
+        partition.waiting.extend(young);
+        for taken in &old {
+            if taken.sequence.is_some() {
+                partition.sequences.suspect_gap();
+            }
+        }
+        for taken in old {
+            let kind = timeout_of(now, taken.batch.created, cause.clone());
+            self.fail_batch(taken, kind);
+        }
+        self.evaluate(now, index);
+    }
+
+    /// Why nothing was sent, for a person.
+    fn cause(&self, index: usize) -> Option<String> {
+        let partition = self.partitions.get(index).and_then(Option::as_ref)?;
+        let (topic, number) = (partition.queue.topic(), partition.queue.partition());
+        let Some(leader) = partition.leader else {
+            let why = match self.metadata.refused(topic) {
+                Some(error) => format!("the broker answered {}", explained(error)),
+                None => format!("{topic}-{number} has no leader"),
+            };
+            let error = self.metadata.error.as_ref();
+            return Some(error.map_or(why.clone(), |error| format!("{why}, and {error}")));
+        };
+        let producer_id = self.producer_ids.error().map(|error| format!("no producer id: {error}"));
+        let unreachable = || self.connections.get(leader)?.error().map(str::to_owned);
+        producer_id.or_else(unreachable).or_else(|| partition.last_error.clone())
+    }
+}
+
+fn partition_has_old(
+    partition: Option<&mut Partition>,
+    batch_size: usize,
+    is_old: impl Fn(Instant) -> bool,
+) -> bool {
+    let status = partition.and_then(|partition| partition.queue.status(batch_size));
+    status.is_some_and(|status| is_old(status.oldest))
+}
+
+fn timeout_of(now: Instant, created: Instant, cause: Option<String>) -> ProduceErrorKind {
+    let waited: Duration = now.saturating_duration_since(created);
+    ProduceErrorKind::Timeout { waited, cause }
+}
+
+const NO_ANSWER: &str = "the broker has not answered yet";

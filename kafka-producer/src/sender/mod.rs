@@ -1,0 +1,296 @@
+//! What to send when, to whom, and what an answer means: decisions about batches, without I/O.
+//!
+//! ```text
+//!   queues with news ─┐                                        ┌─► connect, disconnect
+//!   frames, transports ─┼─► handle_event ─► Sender ─► poll_action ─┼─► send, seal
+//!   commands ─────────┤   handle_timeout      └─► poll_timeout  └─► complete, command done
+//! ```
+//!
+//! Time is an argument, chance comes from a seed: the same inputs give the same actions. It may be
+//! fed any number of times before its actions are taken; that is what makes requests large.
+
+mod answers;
+mod broker;
+mod connections;
+mod drain;
+mod event;
+mod expire;
+mod lifecycle;
+mod metadata;
+mod partitions;
+mod producer_id;
+mod requests;
+mod retry;
+mod sequences;
+mod timers;
+mod topics;
+
+pub(crate) use connections::ConnectionsConfig;
+pub(crate) use event::{Action, BatchId, Command, CommandId, Event, RequestId};
+pub(crate) use metadata::MetadataConfig;
+pub(crate) use timers::Timer;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use kafka_net::{ExponentialBackoff, HostPort};
+
+use crate::accumulator::{MemoryPermit, PartitionQueue, RecordAccumulator};
+use crate::cluster::TopicEntry;
+use crate::sender::connections::{Connections, Outcome, Output};
+use crate::sender::lifecycle::{Flush, Lifecycle};
+use crate::sender::metadata::Metadata;
+use crate::sender::partitions::{OrderRules, Partition};
+use crate::sender::producer_id::ProducerIds;
+use crate::sender::requests::SentBatch;
+use crate::sender::timers::Timers;
+use crate::sync::Arc;
+
+/// What a sender keeps to.
+#[derive(Debug, Clone)]
+pub(crate) struct SenderConfig {
+    pub(crate) bootstrap_servers: Vec<HostPort>,
+    /// 0, 1 or -1 for all.
+    pub(crate) acks: i16,
+    pub(crate) batch_size: usize,
+    pub(crate) max_request_size: usize,
+    pub(crate) linger: Duration,
+    pub(crate) delivery_timeout: Duration,
+    pub(crate) retries: u32,
+    pub(crate) retry_backoff: ExponentialBackoff,
+    pub(crate) is_idempotent: bool,
+    /// Batches are sealed before they are sent.
+    pub(crate) is_compressed: bool,
+    /// Go back to the bootstrap servers when no broker can be reached, or metadata was wanted in vain
+    /// for that long (KIP-899, KIP-1102).
+    pub(crate) rebootstrap_after: Option<Duration>,
+    pub(crate) connections: ConnectionsConfig,
+    pub(crate) metadata: MetadataConfig,
+    pub(crate) seed: u64,
+}
+
+/// The decisions of a producer. See the module's page.
+///
+/// # Contract
+/// - Any number of `handle_*` in any order, then `poll_action` until `None`, then wait until
+///   `poll_timeout` or the next event. After that drain `poll_timeout` lies in the future.
+/// - Every record of every batch it takes gets exactly one [`Action::Complete`].
+/// - Nothing a broker sends can make it panic. What contradicts the request ends the connection.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    config: SenderConfig,
+    accumulator: Arc<RecordAccumulator>,
+    connections: Connections,
+    metadata: Metadata,
+    producer_ids: ProducerIds,
+    /// By the index of their queue.
+    partitions: Vec<Option<Partition>>,
+    /// The queues of every topic that was known once, until it is forgotten.
+    topics: BTreeMap<Arc<str>, Arc<TopicEntry>>,
+    /// Partitions whose queue has records, and those of them that wait for more.
+    nonempty: BTreeSet<usize>,
+    lingering: BTreeSet<usize>,
+    /// Batches being compressed, with their partition.
+    sealing: BTreeMap<BatchId, usize>,
+    /// Taken, and without an outcome.
+    incomplete: BTreeSet<BatchId>,
+    /// Requests that have no answer (`acks=0`), until they are written.
+    unanswered: BTreeMap<RequestId, (kafka_net::ConnectionId, Vec<SentBatch>)>,
+    flushes: Vec<Flush>,
+    lifecycle: Lifecycle,
+    /// What a batch that is split may take beyond its own memory.
+    split_reserve: MemoryPermit,
+    timers: Timers,
+    actions: VecDeque<Action>,
+    rng: Rng,
+    next_batch: u64,
+    /// The latest time that was seen: it never goes back.
+    now: Instant,
+    /// Something happened since the last time that everything was looked at.
+    has_news: bool,
+    /// Records that closing gave up.
+    abandoned: u64,
+    /// Memory that is used again.
+    listed: Vec<Arc<PartitionQueue>>,
+}
+
+impl Sender {
+    pub(crate) fn new(
+        config: SenderConfig,
+        accumulator: Arc<RecordAccumulator>,
+        now: Instant,
+    ) -> Self {
+        let mut connections = Connections::new(config.connections.clone());
+        connections.add_bootstrap(now, &config.bootstrap_servers);
+        let reserve = config.max_request_size.min(accumulator.budget().total() / 4);
+        let split_reserve = accumulator.budget().try_acquire(reserve);
+        Self {
+            metadata: Metadata::new(config.metadata.clone()),
+            producer_ids: ProducerIds::new(config.is_idempotent),
+            rng: Rng::with_seed(config.seed),
+            split_reserve: split_reserve.unwrap_or_else(|| accumulator.budget().nothing()),
+            config,
+            accumulator,
+            connections,
+            partitions: Vec::new(),
+            topics: BTreeMap::new(),
+            nonempty: BTreeSet::new(),
+            lingering: BTreeSet::new(),
+            sealing: BTreeMap::new(),
+            incomplete: BTreeSet::new(),
+            unanswered: BTreeMap::new(),
+            flushes: Vec::new(),
+            lifecycle: Lifecycle::Running,
+            timers: Timers::default(),
+            actions: VecDeque::new(),
+            next_batch: 0,
+            now,
+            has_news: false,
+            abandoned: 0,
+            listed: Vec::new(),
+        }
+    }
+
+    /// Takes what happened. Never fails, whatever a broker sends.
+    pub(crate) fn handle_event(&mut self, now: Instant, event: Event) {
+        let now = self.clamp(now);
+        match event {
+            Event::Command(command) => self.handle_command(now, command),
+            Event::Sealed { batch, body } => self.handle_sealed(now, batch, body),
+            Event::Written { connection, request } => self.handle_written(now, connection, request),
+            Event::Resolved { connection, addresses }
+                if self.connections.is_current(connection) =>
+            {
+                let (connections, mut out) = self.io();
+                connections.handle_resolved(now, connection, addresses, &mut out);
+                self.note_unreachable();
+            }
+            Event::Opened { connection } if self.connections.is_current(connection) => {
+                let (connections, mut out) = self.io();
+                let outcome = connections.handle_opened(now, connection, &mut out);
+                self.on_connection(now, connection.broker, outcome);
+            }
+            Event::Disconnected { connection, reason }
+                if self.connections.is_current(connection) =>
+            {
+                tracing::debug!(%connection, %reason, "disconnected");
+                let (connections, mut out) = self.io();
+                let outcome =
+                    connections.handle_disconnected(now, connection.broker, reason, &mut out);
+                self.on_connection(now, connection.broker, outcome);
+            }
+            Event::Frame { connection, frame } if self.connections.is_current(connection) => {
+                let (connections, mut out) = self.io();
+                let outcome = connections.handle_frame(now, connection, frame, &mut out);
+                self.on_connection(now, connection.broker, outcome);
+            }
+            // There is nothing to it, or it is of a connection that is over.
+            Event::RecordsReady
+            | Event::Resolved { .. }
+            | Event::Opened { .. }
+            | Event::Disconnected { .. }
+            | Event::Frame { .. } => {}
+        }
+    }
+
+    /// Does what is due.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        let now = self.clamp(now);
+        while let Some(timer) = self.timers.pop_due(now) {
+            self.on_timer(now, timer);
+        }
+    }
+
+    /// What is to be done next; `None` when there is nothing more to do now.
+    pub(crate) fn poll_action(&mut self, now: Instant) -> Option<Action> {
+        if self.actions.is_empty() && self.has_news {
+            let now = now.max(self.now);
+            self.handle_timeout(now);
+            self.has_news = false;
+            self.advance(now);
+        }
+        self.actions.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due, and why.
+    pub(crate) fn poll_timeout(&self) -> Option<(Instant, Timer)> {
+        self.timers.next()
+    }
+
+    /// Whether it was closed, and has nothing more to do.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.lifecycle, Lifecycle::Closed) && self.actions.is_empty()
+    }
+
+    /// How many records failed because the time to close in was over.
+    pub(crate) fn abandoned(&self) -> u64 {
+        self.abandoned
+    }
+
+    /// The duties of one turn, in Kafka's order.
+    fn advance(&mut self, now: Instant) {
+        self.lose_unanswered(now);
+        self.look_at_queues(now);
+        self.advance_metadata(now);
+        self.advance_producer_id(now);
+        self.drain(now);
+        self.watch_memory(now);
+        self.advance_lifecycle(now);
+    }
+
+    fn on_timer(&mut self, now: Instant, timer: Timer) {
+        match timer {
+            Timer::Connection(id) => {
+                let (connections, mut out) = self.io();
+                let outcome = connections.handle_timeout(now, id, &mut out);
+                self.on_connection(now, id, outcome);
+                self.note_unreachable();
+            }
+            Timer::Request(id) => {
+                let (connections, mut out) = self.io();
+                let outcome = connections.handle_request_timeout(now, id, &mut out);
+                self.on_connection(now, id, outcome);
+            }
+            // What they are for is looked at in every turn.
+            Timer::Broker(_) | Timer::Metadata | Timer::ProducerId => {}
+            Timer::Linger(index) | Timer::Backoff(index) => self.evaluate(now, index),
+            Timer::Delivery(index) => self.expire(now, index),
+            Timer::Memory => self.accumulator.budget().revoke_stale_grants(),
+            Timer::Close => self.force_close(now),
+        }
+    }
+
+    fn on_connection(&mut self, now: Instant, broker: kafka_net::BrokerId, outcome: Outcome) {
+        match outcome {
+            Outcome::Nothing | Outcome::Ready => {}
+            Outcome::Lost { requests, reason } => {
+                self.note_unreachable();
+                let why = self.connections.why_lost(broker, &reason);
+                self.on_lost(now, requests, &why);
+            }
+            Outcome::Answered { request, frame } => self.on_answer(now, broker, request, frame),
+        }
+    }
+
+    fn clamp(&mut self, now: Instant) -> Instant {
+        self.now = self.now.max(now);
+        self.has_news = true;
+        self.now
+    }
+
+    fn order_rules(&self) -> OrderRules {
+        let in_flight_max = self.config.connections.in_flight_max;
+        OrderRules { is_ordered: self.config.is_idempotent || in_flight_max == 1, in_flight_max }
+    }
+
+    /// The connections, and what they write to.
+    fn io(&mut self) -> (&mut Connections, Output<'_>) {
+        let Self { connections, actions, timers, rng, .. } = self;
+        (connections, Output { actions, timers, rng })
+    }
+
+    fn partition(&mut self, index: usize) -> Option<&mut Partition> {
+        self.partitions.get_mut(index).and_then(Option::as_mut)
+    }
+}

@@ -1,0 +1,316 @@
+//! The sender against a whole cluster, in virtual time, on one thread: hours in seconds, and the same
+//! seed always gives the same run.
+//!
+//! A step drains the sender's actions onto a network that is made of delays, then jumps to the next
+//! thing that happens. At the end the ledger holds what was promised against what is in the logs.
+
+mod ledger;
+mod network;
+mod scenarios;
+mod swarm;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kafka_mock::{AutoCreate, MockCluster, MockConfig};
+use kafka_net::{ConnectionPolicy, ExponentialBackoff, HostPort};
+use kafka_protocol::records::{CompressionOptions, Compressor};
+
+use crate::accumulator::{
+    AccumulatorConfig, AppendError, Attempt, Now, QueueClosed, RecordAccumulator,
+};
+use crate::callbacks::CallbackRunner;
+use crate::record::Record;
+use crate::sender::{
+    Action, Command, ConnectionsConfig, Event, MetadataConfig, Sender, SenderConfig,
+};
+use crate::simulation::ledger::Ledger;
+use crate::simulation::network::{Network, Parcel};
+use crate::testing::start;
+use crate::wake::WakeFlag;
+
+/// What a simulation varies.
+#[derive(Debug, Clone)]
+struct Settings {
+    seed: u64,
+    acks: i16,
+    is_idempotent: bool,
+    in_flight_max: usize,
+    linger: Duration,
+    retries: u32,
+    delivery_timeout: Duration,
+    request_timeout: Duration,
+    buffer_memory: usize,
+    batch_size: usize,
+    max_request_size: usize,
+    compression: CompressionOptions,
+    cluster: MockConfig,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            acks: -1,
+            is_idempotent: true,
+            in_flight_max: 5,
+            linger: Duration::from_millis(5),
+            retries: u32::MAX,
+            delivery_timeout: Duration::from_secs(120),
+            request_timeout: Duration::from_secs(30),
+            buffer_memory: 1 << 20,
+            batch_size: 1000,
+            max_request_size: 64 * 1024,
+            compression: CompressionOptions::default(),
+            cluster: MockConfig::new().brokers(3).auto_create(AutoCreate::Immediately),
+        }
+    }
+}
+
+struct Simulation {
+    settings: Settings,
+    start: Instant,
+    now: Instant,
+    cluster: MockCluster,
+    network: Network,
+    accumulator: Arc<RecordAccumulator>,
+    sender: Sender,
+    ledger: Ledger,
+    compressor: Compressor,
+    callbacks: CallbackRunner,
+    /// Commands that were done.
+    done: Vec<crate::sender::CommandId>,
+    steps_at_once: u32,
+}
+
+impl Simulation {
+    fn new(settings: Settings) -> Self {
+        let start = start();
+        let mut cluster = MockCluster::new(settings.cluster.clone());
+        for broker in cluster.brokers() {
+            cluster.set_address(broker, "127.0.0.1", network::port_of(broker));
+        }
+        let accumulator = Arc::new(RecordAccumulator::new(
+            AccumulatorConfig {
+                batch_size: settings.batch_size,
+                max_request_size: settings.max_request_size,
+                buffer_memory: settings.buffer_memory,
+                batch_age_max: settings.delivery_timeout / 10,
+                is_adaptive: true,
+                ignore_keys: false,
+            },
+            Arc::new(WakeFlag::new()),
+        ));
+        let config = sender_config(&settings, &cluster);
+        let sender = Sender::new(config, Arc::clone(&accumulator), start);
+        Self {
+            network: Network::new(settings.seed),
+            compressor: Compressor::new(settings.compression),
+            settings,
+            start,
+            now: start,
+            cluster,
+            accumulator,
+            sender,
+            ledger: Ledger::default(),
+            callbacks: CallbackRunner::new(),
+            done: Vec::new(),
+            steps_at_once: 0,
+        }
+    }
+
+    /// Sends a record, if there is room and its topic is known; otherwise asks for what is missing.
+    fn try_send(&mut self, topic: &str, partition: Option<i32>, size: usize) -> bool {
+        let value = self.ledger.next_value(size);
+        let record = Record { partition, ..Record::new(topic, &value) };
+        let mut attempt = Attempt::default();
+        match self.accumulator.try_append(self.both_clocks(), &record, &mut attempt) {
+            Ok(delivery) => {
+                self.ledger.accept(delivery);
+                self.sender.handle_event(self.now, Event::RecordsReady);
+                true
+            }
+            Err(AppendError::MemoryFull { .. } | AppendError::Closed(_)) => false,
+            Err(_) => {
+                let command = Command::WantTopic(topic.into());
+                self.sender.handle_event(self.now, Event::Command(command));
+                false
+            }
+        }
+    }
+
+    /// Sends a record, and lets time go on until that is possible.
+    fn send(&mut self, topic: &str, partition: i32, size: usize) {
+        for _ in 0..10_000 {
+            if self.try_send(topic, Some(partition), size) {
+                return;
+            }
+            self.step();
+        }
+        panic!("seed {:#x}: a record was never accepted", self.settings.seed);
+    }
+
+    /// One step: everything that is to be done now, then the next thing that happens.
+    fn step(&mut self) {
+        self.drain();
+        self.check_invariants();
+        let next = [
+            self.network.next_at(),
+            self.sender.poll_timeout().map(|(at, _)| at),
+            self.cluster.poll_timeout(),
+        ];
+        let Some(next) = next.into_iter().flatten().min() else {
+            self.now += Duration::from_millis(1);
+            return;
+        };
+        self.steps_at_once = if next > self.now { 0 } else { self.steps_at_once + 1 };
+        assert!(
+            self.steps_at_once < 10_000,
+            "seed {:#x}: time stands still at {:?}, next timer {:?}",
+            self.settings.seed,
+            self.now - self.start,
+            self.sender.poll_timeout()
+        );
+        self.now = self.now.max(next);
+        self.happen();
+    }
+
+    /// Lets that much time pass.
+    fn run_for(&mut self, time: Duration) {
+        let until = self.now + time;
+        loop {
+            self.drain();
+            let next = [
+                self.network.next_at(),
+                self.sender.poll_timeout().map(|(at, _)| at),
+                self.cluster.poll_timeout(),
+            ];
+            if next.into_iter().flatten().min().is_none_or(|next| next > until) {
+                self.now = until;
+                self.ledger.collect();
+                return;
+            }
+            self.step();
+        }
+    }
+
+    /// Runs until every record has its outcome, and holds the outcomes against the logs.
+    fn finish(mut self) -> Ledger {
+        let limit = self.now + self.settings.delivery_timeout * 2 + Duration::from_secs(60);
+        loop {
+            self.drain();
+            if self.ledger.is_settled() {
+                break;
+            }
+            self.step();
+            assert!(
+                self.now < limit,
+                "seed {:#x}: {} records have no outcome",
+                self.settings.seed,
+                self.ledger.unsettled()
+            );
+        }
+        self.accumulator.close(&QueueClosed::ProducerClosed);
+        let close = Command::Close { deadline: Some(self.now + self.settings.request_timeout * 3) };
+        self.sender.handle_event(self.now, Event::Command(close));
+        while !self.sender.is_closed() {
+            self.step();
+        }
+        self.drain();
+        drop(self.sender);
+        assert_eq!(self.accumulator.budget().used(), 0, "seed {:#x}: memory", self.settings.seed);
+        self.ledger.check(&self.cluster, &self.settings);
+        self.ledger
+    }
+
+    fn drain(&mut self) {
+        while let Some(action) = self.sender.poll_action(self.now) {
+            match action {
+                Action::Resolve { connection, address } => {
+                    self.network.resolve(self.now, connection, &address);
+                }
+                Action::Open { connection, to } => self.network.open(self.now, connection, to),
+                Action::Close { connection } => {
+                    self.network.close(self.now, connection, &mut self.cluster);
+                }
+                Action::Send { connection, request, frame } => {
+                    self.network.send(self.now, connection, request, frame);
+                }
+                Action::Seal { batch, body } => {
+                    let body = body.compress(&mut self.compressor);
+                    let event = Event::Sealed { batch, body };
+                    self.network.schedule(self.now, Parcel::Event(event));
+                }
+                Action::Complete(completion) => completion.tell(&self.callbacks),
+                Action::CommandDone(id) => self.done.push(id),
+            }
+        }
+    }
+
+    /// What is due now: on the wire, in the cluster, in the sender.
+    fn happen(&mut self) {
+        self.cluster.handle_timeout(self.now);
+        self.network.collect(self.now, &mut self.cluster);
+        for event in self.network.deliver(self.now, &mut self.cluster) {
+            self.sender.handle_event(self.now, event);
+        }
+        self.sender.handle_timeout(self.now);
+        self.ledger.collect();
+    }
+
+    fn check_invariants(&mut self) {
+        let seed = self.settings.seed;
+        let used = self.accumulator.budget().used();
+        assert!(used <= self.settings.buffer_memory, "seed {seed:#x}: {used} bytes are held");
+        if let Some((at, timer)) = self.sender.poll_timeout() {
+            assert!(at > self.now, "seed {seed:#x}: {timer:?} is due after draining");
+        }
+        let in_flight = self.network.in_flight_max();
+        // Without acks the network cannot tell what is unanswered.
+        let is_within = in_flight <= self.settings.in_flight_max || self.settings.acks == 0;
+        assert!(is_within, "seed {seed:#x}: {in_flight} in flight");
+    }
+
+    fn both_clocks(&self) -> Now {
+        let since = self.now.saturating_duration_since(self.start);
+        let timestamp_ms = 1_700_000_000_000 + i64::try_from(since.as_millis()).unwrap();
+        Now { monotonic: self.now, timestamp_ms }
+    }
+}
+
+fn sender_config(settings: &Settings, cluster: &MockCluster) -> SenderConfig {
+    let backoff = ExponentialBackoff::new(Duration::from_millis(100), Duration::from_secs(1));
+    let servers = cluster.brokers().into_iter().take(2);
+    let servers =
+        servers.map(|b| HostPort::new("127.0.0.1", i32::from(network::port_of(b))).unwrap());
+    SenderConfig {
+        bootstrap_servers: servers.collect(),
+        acks: settings.acks,
+        batch_size: settings.batch_size,
+        max_request_size: settings.max_request_size,
+        linger: settings.linger,
+        delivery_timeout: settings.delivery_timeout,
+        retries: settings.retries,
+        retry_backoff: backoff,
+        is_idempotent: settings.is_idempotent,
+        is_compressed: settings.compression != CompressionOptions::default(),
+        rebootstrap_after: Some(Duration::from_secs(300)),
+        connections: ConnectionsConfig {
+            client_id: "simulation".into(),
+            policy: ConnectionPolicy::default(),
+            request_timeout: settings.request_timeout,
+            in_flight_max: settings.in_flight_max,
+            cluster_check: true,
+        },
+        metadata: MetadataConfig {
+            age_max: Duration::from_secs(300),
+            idle_max: Duration::from_secs(300),
+            backoff,
+        },
+        seed: settings.seed,
+    }
+}
+
+/// Values of one partition, by offset.
+type Log = BTreeMap<i64, Vec<u8>>;
