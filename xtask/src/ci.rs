@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::cargo::cargo;
-use crate::{codegen, fuzz, outside, tidy};
+use crate::{codegen, fuzz, interop, java, outside, tidy};
 
 /// What a step did: it ran, or the tool that it needs is not here.
 pub(crate) enum Done {
@@ -27,7 +27,10 @@ const STEPS: &[Step] = &[
     ("documentation", documentation),
     ("licences and sources", deny),
     ("a crate outside", |root| outside::run(root).map(|()| Done::Ran)),
+    ("swarm smoke", swarm),
+    ("loom", loom),
     ("fuzz smoke", |root| fuzz::run(root, &["--seconds", "10"]).map(|()| Done::Ran)),
+    ("real Kafka", real_kafka),
 ];
 
 /// Runs every step, the failed ones too, and ends with a table of what each one took.
@@ -83,11 +86,38 @@ fn features(root: &Path) -> Result<Done> {
         cargo(root, ".", &[&check[..], &choice[..]].concat())
             .with_context(|| format!("with the features `{feature}` alone"))?;
     }
-    for pure in ["kafka-net", "kafka-mock"] {
+    for pure in ["kafka-net", "kafka-mock", "kafka-producer"] {
         let check = ["clippy", "--quiet", "-p", pure, "--no-default-features", "--all-targets"];
         cargo(root, ".", &[&check[..], &["--", "-D", "warnings"]].concat())
             .with_context(|| format!("{pure} without tokio"))?;
     }
+    Ok(Done::Ran)
+}
+
+/// Some thousand random runs of the producer's core, other ones than the tests have.
+fn swarm(root: &Path) -> Result<Done> {
+    let args = ["test", "--release", "--quiet", "-p", "kafka-producer", "--lib", "swarm"];
+    let status = Command::new(env!("CARGO"))
+        .args(args)
+        .args(["--", "--nocapture"])
+        .env("SWARM_SEED", "100000")
+        .env("SWARM_RUNS", "3000")
+        .current_dir(root)
+        .status()?;
+    ensure!(status.success(), "a seed failed: the message above names it");
+    Ok(Done::Ran)
+}
+
+/// Every order of events between the threads that share the producer's buffer.
+fn loom(root: &Path) -> Result<Done> {
+    let args = ["test", "--release", "--quiet", "-p", "kafka-producer", "--no-default-features"];
+    let status = Command::new(env!("CARGO"))
+        .args(args)
+        .args(["--lib", "--target-dir", "target/loom", "loom_tests"])
+        .env("RUSTFLAGS", "--cfg kafka_loom")
+        .current_dir(root)
+        .status()?;
+    ensure!(status.success(), "loom found an order of events that breaks something");
     Ok(Done::Ran)
 }
 
@@ -103,6 +133,13 @@ fn documentation(root: &Path) -> Result<Done> {
         ensure!(status.success(), "cargo doc {} failed", private.join(" "));
     }
     Ok(Done::Ran)
+}
+
+fn real_kafka(root: &Path) -> Result<Done> {
+    if !java::is_installed() {
+        return Ok(Done::Skipped("Java (java, javac) or Maven (mvn) is not installed"));
+    }
+    interop::run(root).map(|()| Done::Ran)
 }
 
 /// Without advisories: their database is not a registry package.

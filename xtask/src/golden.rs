@@ -1,8 +1,8 @@
-//! `cargo xtask golden`: the golden files of kafka-protocol, made by Kafka's own Java classes.
+//! `cargo xtask golden`: the golden files, made by Kafka's own Java classes.
 //!
-//! The Java program in `xtask/java` writes them from the case files in
-//! `kafka-protocol/tests/golden/cases`; what they hold is in the README there. The same program
-//! reads record batches that we wrote, which makes it an oracle.
+//! The Java program in `xtask/java/golden` writes those of kafka-protocol, most of them from the case
+//! files in `kafka-protocol/tests/golden/cases`, and those of kafka-producer. What they hold is in the
+//! README beside them. The same program reads record batches that we wrote, which makes it an oracle.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     let golden = root.join("kafka-protocol/tests/golden");
     let output = root.join("target/java/golden-files");
     java::recreate(&output)?;
-    let mut command = program(root)?.command(MAIN_CLASS)?;
+    let mut command = program(root)?.command(&[], MAIN_CLASS)?;
     command.arg("write").arg(golden.join("cases")).arg(&output);
     java::run(&mut command, "make the golden files")?;
 
@@ -25,21 +25,22 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         java::recreate(&golden.join(name))?;
         copy_files(&output.join(name), &golden.join(name))?;
     }
-    copy_files(&output, &golden)
+    copy_files(&output, &golden)?;
+    copy_files(&output.join("producer"), &root.join("kafka-producer/tests/golden"))
 }
 
 /// Has Java read every `*.bin` of `input`, each one or more record batches, and writes what it
 /// sees to standard output, in the form of the golden batches. An error if it refuses one.
 pub(crate) fn read_batches(root: &Path, input: &Path) -> Result<()> {
-    let mut command = program(root)?.command(MAIN_CLASS)?;
+    let mut command = program(root)?.command(&[], MAIN_CLASS)?;
     command.arg("read-batches").arg(input);
     java::run(&mut command, "read record batches")
 }
 
 fn program(root: &Path) -> Result<ClassPath> {
     let java = Java::new(root);
-    let kafka = java.resolve("clients", &ARTIFACTS)?;
-    java.compile("golden", &root.join("xtask/java"), &kafka)
+    let kafka = java.clients()?;
+    java.compile("golden", &root.join("xtask/java/golden"), &kafka)
 }
 
 /// Copies the files, not the folders, of one folder to another.
@@ -58,11 +59,3 @@ const MAIN_CLASS: &str = "Golden";
 
 /// Folders of golden files that hold nothing written by hand.
 const MADE_FOLDERS: [&str; 2] = ["batches", "messages"];
-
-/// Kafka's classes and codecs; the JSON library that its converters expect us to bring; a logger
-/// that is silent.
-const ARTIFACTS: [&str; 3] = [
-    "org.apache.kafka:kafka-clients:4.4.0",
-    "com.fasterxml.jackson.core:jackson-databind:2.21.2",
-    "org.slf4j:slf4j-nop:1.7.36",
-];

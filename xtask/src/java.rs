@@ -10,11 +10,11 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 
 /// The folder `target/java` and the three programs that fill it: `mvn`, `javac`, `java`.
 pub(crate) struct Java {
@@ -25,6 +25,11 @@ impl Java {
     /// Takes the root of the workspace.
     pub(crate) fn new(root: &Path) -> Self {
         Self { folder: root.join("target/java") }
+    }
+
+    /// Kafka's clients and codecs, with a logger that is silent.
+    pub(crate) fn clients(&self) -> Result<ClassPath> {
+        self.resolve("clients", &CLIENTS)
     }
 
     /// Fetches the artifacts `group:artifact:version` with all they need at run time, once:
@@ -40,7 +45,7 @@ impl Java {
             write(&pom, &pom_text(artifacts)?)?;
             let mut maven = Command::new("mvn");
             maven
-                .args(["--quiet", "--batch-mode"])
+                .args(["--quiet", "--batch-mode", "-Dstyle.color=never"])
                 .arg(property("maven.repo.local", &self.folder.join("repository")))
                 .arg("--file")
                 .arg(&pom)
@@ -83,10 +88,11 @@ impl ClassPath {
         Ok(Self(files_ending_in(folder, "jar")?))
     }
 
-    /// Java with this class path and main class, to be given arguments, input and output.
-    pub(crate) fn command(&self, main_class: &str) -> Result<Command> {
+    /// Java with these options, this class path and main class, to be given arguments, input and
+    /// output.
+    pub(crate) fn command(&self, options: &[&str], main_class: &str) -> Result<Command> {
         let mut command = Command::new("java");
-        command.arg("-classpath").arg(self.argument()?).arg(main_class);
+        command.args(options).arg("-classpath").arg(self.argument()?).arg(main_class);
         Ok(command)
     }
 
@@ -96,9 +102,17 @@ impl ClassPath {
         Self(paths)
     }
 
-    fn argument(&self) -> Result<OsString> {
+    /// As Java's option `-classpath` takes it.
+    pub(crate) fn argument(&self) -> Result<OsString> {
         std::env::join_paths(&self.0).context("a class path with a separator in a file name")
     }
+}
+
+/// Whether this machine has the programs that all this needs.
+pub(crate) fn is_installed() -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_here = |program| std::env::split_paths(&path).any(|dir| dir.join(program).is_file());
+    ["java", "javac", "mvn"].into_iter().all(is_here)
 }
 
 /// Runs to the end; `purpose` completes "… is needed to" when the program is missing or fails.
@@ -107,10 +121,16 @@ pub(crate) fn run(command: &mut Command, purpose: &str) -> Result<()> {
     match command.status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => bail!("`{program}`, needed to {purpose}, failed ({status})"),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            bail!("`{program}` is not installed or not on the PATH; it is needed to {purpose}")
-        }
-        Err(error) => Err(error).with_context(|| format!("cannot start `{program}` to {purpose}")),
+        Err(error) => Err(not_started(&program, error, purpose)),
+    }
+}
+
+/// Why a program that is needed to do something did not start.
+pub(crate) fn not_started(program: &str, error: io::Error, purpose: &str) -> Error {
+    if error.kind() == ErrorKind::NotFound {
+        anyhow!("`{program}` is not installed or not on the PATH; it is needed to {purpose}")
+    } else {
+        Error::new(error).context(format!("cannot start `{program}` to {purpose}"))
     }
 }
 
@@ -179,6 +199,14 @@ fn write(path: &Path, text: &str) -> Result<()> {
 /// Maven's own default version of this plugin is old and differs between versions of Maven.
 const COPY_DEPENDENCIES: &str =
     "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
+
+/// Kafka's classes and codecs; the JSON library that its converters expect us to bring; a logger
+/// that is silent.
+const CLIENTS: [&str; 3] = [
+    "org.apache.kafka:kafka-clients:4.4.0",
+    "com.fasterxml.jackson.core:jackson-databind:2.21.2",
+    "org.slf4j:slf4j-nop:1.7.36",
+];
 
 /// The Java our sources are written in; any newer one compiles and runs them too.
 const RELEASE: &str = "17";

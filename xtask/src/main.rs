@@ -5,7 +5,9 @@ mod ci;
 mod codegen;
 mod fuzz;
 mod golden;
+mod interop;
 mod java;
+mod kafka;
 mod outside;
 mod schema;
 mod schemas;
@@ -27,8 +29,17 @@ cargo xtask <task>
                      every fuzz target for N seconds each (10), from seeds made of the golden files
   schemas            write kafka-protocol/schemas/ from the published kafka-clients jar (needs mvn)
   codegen [--check]  write kafka-protocol/src/messages/ from the schemas; --check: fail if stale
-  golden             write kafka-protocol/tests/golden/ with Java's own classes (needs mvn, javac)
+  golden             write the golden files of the codec and the producer with Java's own classes
+                     (needs mvn, javac)
   golden read DIR    let Java read the record batches in DIR/*.bin, and print what it sees
+  interop            what our producer writes, Kafka's own clients read: tests of kafka-producer
+                     against a cluster of their own (needs mvn, javac)
+  kafka up [--brokers 1|3] [--port P] [--name NAME]
+                     a fresh Kafka cluster on this machine, unless it is up (needs mvn, java)
+  kafka restart BROKER [--name NAME]
+                     kill a broker hard, and start it again with its data
+  kafka down [--name NAME]
+                     stop the cluster
 ";
 
 fn main() -> ExitCode {
@@ -55,6 +66,8 @@ fn run() -> Result<()> {
         ["codegen", "--check"] => codegen::check(&root),
         ["golden"] => golden::run(&root),
         ["golden", "read", dir] => golden::read_batches(&root, Path::new(dir)),
+        ["interop"] => interop::run(&root),
+        ["kafka", options @ ..] => kafka::run(&root, options),
         [] | ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(())

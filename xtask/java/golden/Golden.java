@@ -7,15 +7,16 @@ import java.util.Map;
 import java.util.stream.Stream;
 
 /**
- * Makes the golden files of kafka-protocol with Kafka's own Java classes, and shows how those
- * classes read record batches that something else wrote.
+ * Makes the golden files with Kafka's own Java classes, and shows how those classes read record
+ * batches that something else wrote.
  *
  * <pre>
  * Golden write CASES OUTPUT           from the case files in CASES, all golden files into OUTPUT
  * Golden read-batches INPUT [OUTPUT]  every *.bin in INPUT as text, to files in OUTPUT or to stdout
  * </pre>
  *
- * What the files hold is described in kafka-protocol/tests/golden/README.md.
+ * What the files hold is described in the README.md of their folder: kafka-protocol/tests/golden,
+ * and kafka-producer/tests/golden for those that are written to OUTPUT/producer.
  */
 public final class Golden {
     private Golden() {}
@@ -44,6 +45,8 @@ public final class Golden {
         Tables.errors().writeTo(output.resolve("errors.txt"));
         Tables.apis().writeTo(output.resolve("apis.txt"));
         Primitives.vectors().writeTo(output.resolve("primitives.txt"));
+        Plugins.partitions().writeTo(output.resolve("producer/partitions.txt"));
+        Plugins.serializers().writeTo(output.resolve("producer/serializers.txt"));
     }
 
     /** A file Java refuses gives one {@code error:} line, and exit status 1 in the end. */
