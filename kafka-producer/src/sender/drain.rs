@@ -50,6 +50,10 @@ impl Sender {
             tracing::trace!("Nodes with data ready to send: {brokers:?}");
         }
         for broker in brokers {
+            self.unlist_idle(broker);
+            if self.connections.get(broker).is_none_or(|broker| broker.ready.is_empty()) {
+                continue;
+            }
             loop {
                 let (connections, mut out) = self.io();
                 if !connections.want(now, broker, &mut out) {
@@ -247,7 +251,11 @@ impl Sender {
             });
             topic.partition_data.push(data);
             batches.push(sent);
-            self.evaluate(now, index);
+        }
+        // Only now: a partition that is on the list twice, after its leader came back, must not be
+        // listed again before its second place is passed. A request has one batch of each.
+        for sent in &batches {
+            self.evaluate(now, sent.queue.index);
         }
         if batches.is_empty() {
             return None;
@@ -295,6 +303,24 @@ impl Sender {
             partition.waiting.pop_front()
         } else {
             None
+        }
+    }
+
+    /// Takes partitions off the front of a broker's list that have nothing for it any more: it must not
+    /// be connected to for their sake. One that is still there may hide others behind it.
+    fn unlist_idle(&mut self, broker: BrokerId) {
+        while let Some(index) = self.connections.get(broker).and_then(|b| b.ready.front().copied())
+        {
+            if let Some(partition) = self.partition(index).filter(|p| p.listed_at == Some(broker)) {
+                let has_some = !partition.waiting.is_empty() || partition.queue.bytes() > 0;
+                if has_some && partition.leader == Some(broker) {
+                    return;
+                }
+                partition.listed_at = None;
+            }
+            if let Some(broker) = self.connections.get_mut(broker) {
+                broker.ready.pop_front();
+            }
         }
     }
 
@@ -351,6 +377,15 @@ impl Partition {
             header.producer_epoch = assigned.producer.epoch;
             header.base_sequence = assigned.base.0;
         }
+        tracing::trace!(
+            "{}-{}: batch {} of {} records, attempt {}, {:?}",
+            self.queue.topic(),
+            self.queue.partition(),
+            taken.id,
+            taken.batch.record_count(),
+            taken.batch.attempts,
+            taken.sequence
+        );
         let data = PartitionProduceData {
             index: self.queue.partition(),
             records: Some(taken.batch.body.to_records(&header)),

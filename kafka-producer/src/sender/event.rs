@@ -1,5 +1,6 @@
 //! Everything that can happen to a [`Sender`](super::Sender), and everything it can ask for.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -72,6 +73,12 @@ pub(crate) struct RequestId(pub(crate) u64);
 pub(crate) struct BatchId {
     pub(crate) taken: u64,
     pub(crate) first_record: u32,
+}
+
+impl fmt::Display for BatchId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}+{}", self.taken, self.first_record)
+    }
 }
 
 /// One command that has an end.
