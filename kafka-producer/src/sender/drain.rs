@@ -282,16 +282,22 @@ impl Sender {
     fn take_to_send(&mut self, now: Instant, broker: BrokerId, index: usize) -> Option<Taken> {
         let order = self.order_rules();
         let is_compressed = self.config.is_compressed;
+        let current = self.producer_ids.state();
         let partition = self.partition(index)?;
         if partition.listed_at != Some(broker) {
             return None;
         }
         partition.listed_at = None;
+        // Much may have happened since it was listed: an older batch may have failed, for one.
         let may_send = partition.leader == Some(broker)
             && partition.permission(order) == Permission::Send
-            && partition.backoff_until.is_none_or(|until| until <= now);
+            && partition.backoff_until.is_none_or(|until| until <= now)
+            && (current == ProducerIdState::Disabled
+                || partition.has_sequence(current) && !partition.must_renumber());
         if !may_send {
             self.evaluate(now, index);
+            // It may be on a list again that was looked at already.
+            self.has_news = true;
             return None;
         }
         if partition.waiting.is_empty() && !is_compressed {

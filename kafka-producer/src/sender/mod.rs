@@ -204,7 +204,8 @@ impl Sender {
 
     /// What is to be done next; `None` when there is nothing more to do now.
     pub(crate) fn poll_action(&mut self, now: Instant) -> Option<Action> {
-        if self.actions.is_empty() && self.has_news {
+        // One turn may leave work for another: what failed makes room for what is behind it.
+        while self.actions.is_empty() && self.has_news {
             let now = now.max(self.now);
             self.handle_timeout(now);
             self.has_news = false;
