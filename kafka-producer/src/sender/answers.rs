@@ -194,6 +194,7 @@ impl Sender {
                 record_count: taken.batch.record_count(),
                 may_retry: taken.batch.attempts <= retries && !partition.is_gone,
                 knows_log_start: answer.log_start_offset >= 0,
+                may_be_there_whole: taken.batch.is_split && taken.batch.may_have_been_written,
             },
         );
         tracing::debug!(

@@ -14,6 +14,8 @@ pub(super) struct Attempted {
     pub(super) may_retry: bool,
     /// The broker said from which offset on its log begins.
     pub(super) knows_log_start: bool,
+    /// A part of one that was too large, and that may be in the log as a whole.
+    pub(super) may_be_there_whole: bool,
 }
 
 /// What to do with the batch.
@@ -36,6 +38,13 @@ pub(super) fn judge(error: ErrorCode, batch: Attempted) -> Verdict {
     match error {
         ErrorCode::DUPLICATE_SEQUENCE_NUMBER => Verdict::Duplicate,
         ErrorCode::MESSAGE_TOO_LARGE if batch.record_count > 1 => Verdict::Split,
+        // The broker drops a repetition only if it is the same batch as before: whether this one is out
+        // of order because it is there, or because one before it is not, cannot be told.
+        ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER | ErrorCode::UNKNOWN_PRODUCER_ID
+            if batch.may_be_there_whole && batch.is_oldest =>
+        {
+            Verdict::Fail
+        }
         // A gap before the oldest batch: what was acknowledged is gone from the broker. Before any
         // other one: the older one failed, and will be sent first.
         ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER if batch.has_sequence && batch.may_retry => {
@@ -95,6 +104,7 @@ mod tests {
         record_count: 3,
         may_retry: true,
         knows_log_start: true,
+        may_be_there_whole: false,
     };
 
     #[test]
@@ -104,6 +114,7 @@ mod tests {
         let single = Attempted { record_count: 1, ..OLDEST };
         let plain = Attempted { has_sequence: false, ..OLDEST };
         let unknowing = Attempted { knows_log_start: false, ..OLDEST };
+        let part = Attempted { may_be_there_whole: true, ..OLDEST };
         let (again, renumber) =
             (Verdict::Retry { renumber: false }, Verdict::Retry { renumber: true });
         for (error, batch, verdict) in [
@@ -116,6 +127,7 @@ mod tests {
             (ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, OLDEST, renumber),
             (ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, younger, again),
             (ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, plain, Verdict::Fail),
+            (ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, part, Verdict::Fail),
             (ErrorCode::UNKNOWN_PRODUCER_ID, OLDEST, renumber),
             (ErrorCode::UNKNOWN_PRODUCER_ID, unknowing, again),
             (ErrorCode::TOPIC_AUTHORIZATION_FAILED, OLDEST, Verdict::Fail),
