@@ -288,9 +288,13 @@ impl Sender {
             while self.take_from_queue(from) {}
             let unsent = self.partition(from).map_or(Vec::new(), |partition| {
                 let waiting = std::mem::take(&mut partition.waiting);
-                let (sent, unsent): (Vec<_>, Vec<_>) =
-                    waiting.into_iter().partition(|taken| taken.batch.attempts > 0);
+                // A part of a split batch was not sent, but may be there with all the others.
+                let (sent, mut unsent): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|taken| {
+                    taken.batch.attempts > 0 || taken.batch.may_have_been_written
+                });
                 partition.waiting.extend(sent);
+                // Sequences are of the old topic.
+                unsent.iter_mut().for_each(|taken| taken.sequence = None);
                 unsent
             });
             self.retire(from, &ProduceErrorKind::TopicRecreated);
