@@ -15,6 +15,8 @@ mod connections;
 mod drain;
 mod event;
 mod expire;
+#[cfg(test)]
+mod inspect;
 mod lifecycle;
 mod metadata;
 mod partitions;

@@ -14,6 +14,10 @@ pub(super) struct Ledger {
     next: u64,
     waiting: BTreeMap<u64, Delivery>,
     outcomes: BTreeMap<u64, Accepted>,
+    /// Logs of topics that were deleted or created again.
+    archived: Vec<(String, i32, Log)>,
+    /// Hash of everything that the sender did.
+    pub(super) trace: u64,
 }
 
 struct Accepted {
@@ -57,6 +61,23 @@ impl Ledger {
         self.waiting.len()
     }
 
+    /// How many were accepted so far.
+    pub(super) fn accepted(&self) -> u64 {
+        self.next
+    }
+
+    pub(super) fn first_unsettled(&mut self) -> Option<u64> {
+        self.collect();
+        self.waiting.first_key_value().map(|(number, _)| *number)
+    }
+
+    pub(super) fn archive(&mut self, cluster: &MockCluster, topic: &str) {
+        for partition in 0..cluster.partition_count(topic).unwrap_or(0) {
+            let partition = i32::try_from(partition).unwrap();
+            self.archived.push((topic.to_owned(), partition, log_of(cluster, topic, partition)));
+        }
+    }
+
     pub(super) fn successes(&self) -> usize {
         self.outcomes.values().filter(|accepted| accepted.outcome.is_ok()).count()
     }
@@ -69,32 +90,35 @@ impl Ledger {
     pub(super) fn check(&self, cluster: &MockCluster, settings: &Settings) {
         let seed = settings.seed;
         let mut seen: BTreeMap<u64, usize> = BTreeMap::new();
-        let mut logs: BTreeMap<(String, i32), Log> = BTreeMap::new();
+        let mut logs = self.archived.clone();
         for topic in cluster.topics() {
             for partition in 0..cluster.partition_count(topic).unwrap() {
                 let partition = i32::try_from(partition).unwrap();
-                let records = cluster.records(topic, partition).unwrap();
-                let log: Log = records
-                    .iter()
-                    .map(|record| (record.offset, record.value.as_deref().unwrap().to_vec()))
-                    .collect();
-                self.check_order(&log, settings);
-                for value in log.values() {
-                    *seen.entry(number_of(value)).or_default() += 1;
-                }
-                logs.insert((topic.to_owned(), partition), log);
+                logs.push((topic.to_owned(), partition, log_of(cluster, topic, partition)));
+            }
+        }
+        for (topic, partition, log) in &logs {
+            self.check_order(&format!("{topic}-{partition}"), log, settings);
+            for value in log.values() {
+                *seen.entry(number_of(value)).or_default() += 1;
             }
         }
         for (number, accepted) in &self.outcomes {
             let times = seen.get(number).copied().unwrap_or(0);
-            let context = format!("seed {seed:#x}: record {number}, {times} times in the log, ");
+            let (topic, partition) = (&accepted.topic, accepted.partition);
+            let place = format!("{topic}-{partition}");
+            let context = format!("seed {seed:#x}: {place}: record {number}, {times} times, ");
             match &accepted.outcome {
                 Ok(metadata) => {
-                    let log = &logs[&(accepted.topic.clone(), accepted.partition)];
-                    if let Some(offset) = metadata.offset {
-                        let there = log.get(&offset).map(|value| number_of(value));
-                        assert_eq!(there, Some(*number), "{context}not at {metadata}");
-                    }
+                    let is_at = |offset: i64| {
+                        let mut logs = logs.iter().filter(|(topic, partition, _)| {
+                            *topic == accepted.topic && *partition == accepted.partition
+                        });
+                        let is_it = |value: &Vec<u8>| number_of(value) == *number;
+                        logs.any(|(_, _, log)| log.get(&offset).is_some_and(is_it))
+                    };
+                    let is_there = metadata.offset.is_none_or(is_at);
+                    assert!(is_there, "{context}not at {metadata}");
                     assert!(times >= 1 || settings.acks == 0, "{context}lost, {metadata}");
                 }
                 Err(error) if !error.may_have_been_written() => {
@@ -107,7 +131,7 @@ impl Ledger {
     }
 
     /// In the order of sending, per partition.
-    fn check_order(&self, log: &Log, settings: &Settings) {
+    fn check_order(&self, name: &str, log: &Log, settings: &Settings) {
         if !settings.is_idempotent && settings.in_flight_max > 1 {
             return;
         }
@@ -119,13 +143,21 @@ impl Ledger {
             let is_again = !settings.is_idempotent && before.contains(&number);
             assert!(
                 is_behind || is_again,
-                "seed {:#x}: record {number} is behind {:?}",
+                "seed {:#x}: {name}: record {number} is behind {:?}",
                 settings.seed,
                 before.last()
             );
             before.insert(number);
         }
     }
+}
+
+fn log_of(cluster: &MockCluster, topic: &str, partition: i32) -> Log {
+    let records = cluster.records(topic, partition).unwrap();
+    records
+        .iter()
+        .map(|record| (record.offset, record.value.as_deref().unwrap().to_vec()))
+        .collect()
 }
 
 fn number_of(value: &[u8]) -> u64 {

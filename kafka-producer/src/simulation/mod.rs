@@ -8,8 +8,10 @@ mod ledger;
 mod network;
 mod scenarios;
 mod swarm;
+mod trace;
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,7 +25,7 @@ use crate::accumulator::{
 use crate::callbacks::CallbackRunner;
 use crate::record::Record;
 use crate::sender::{
-    Action, Command, ConnectionsConfig, Event, MetadataConfig, Sender, SenderConfig,
+    Action, Command, CommandId, ConnectionsConfig, Event, MetadataConfig, Sender, SenderConfig,
 };
 use crate::simulation::ledger::Ledger;
 use crate::simulation::network::{Network, Parcel};
@@ -80,7 +82,12 @@ struct Simulation {
     compressor: Compressor,
     callbacks: CallbackRunner,
     /// Commands that were done.
-    done: Vec<crate::sender::CommandId>,
+    done: Vec<CommandId>,
+    /// What each flush that is not done waits for: records below that number.
+    flushes: BTreeMap<CommandId, u64>,
+    /// Of everything that the sender asked for, and when.
+    trace: DefaultHasher,
+    actions: u64,
     steps_at_once: u32,
 }
 
@@ -105,7 +112,7 @@ impl Simulation {
         let config = sender_config(&settings, &cluster);
         let sender = Sender::new(config, Arc::clone(&accumulator), start);
         Self {
-            network: Network::new(settings.seed),
+            network: Network::new(settings.seed, cluster.brokers()),
             compressor: Compressor::new(settings.compression),
             settings,
             start,
@@ -116,6 +123,9 @@ impl Simulation {
             ledger: Ledger::default(),
             callbacks: CallbackRunner::new(),
             done: Vec::new(),
+            flushes: BTreeMap::new(),
+            trace: DefaultHasher::new(),
+            actions: 0,
             steps_at_once: 0,
         }
     }
@@ -173,6 +183,7 @@ impl Simulation {
             self.sender.poll_timeout()
         );
         self.now = self.now.max(next);
+        tracing::trace!("at {:?}", self.now - self.start);
         self.happen();
     }
 
@@ -195,8 +206,16 @@ impl Simulation {
         }
     }
 
-    /// Runs until every record has its outcome, and holds the outcomes against the logs.
-    fn finish(mut self) -> Ledger {
+    /// Asks for everything so far to be sent.
+    fn flush(&mut self) -> CommandId {
+        let id = CommandId(u64::try_from(self.flushes.len() + self.done.len()).unwrap());
+        self.flushes.insert(id, self.ledger.accepted());
+        self.sender.handle_event(self.now, Event::Command(Command::Flush(id)));
+        id
+    }
+
+    /// Runs until every record has its outcome.
+    fn settle(&mut self) {
         let limit = self.now + self.settings.delivery_timeout * 2 + Duration::from_secs(60);
         loop {
             self.drain();
@@ -211,21 +230,62 @@ impl Simulation {
                 self.ledger.unsettled()
             );
         }
+    }
+
+    /// Runs until every record has its outcome, and holds the outcomes against the logs.
+    fn finish(mut self) -> Ledger {
+        self.settle();
+        // Who has nothing to do does little, and holds nothing.
+        self.run_for(self.settings.request_timeout * 2 + Duration::from_secs(60));
+        let seed = self.settings.seed;
+        assert_eq!(self.sender.leftovers(), Vec::<String>::new(), "seed {seed:#x}");
+        assert!(self.flushes.is_empty(), "seed {seed:#x}: {:?} are not done", self.flushes);
+        let before = self.actions;
+        self.run_for(Duration::from_secs(60));
+        let actions = self.actions - before;
+        assert!(actions < 300, "seed {seed:#x}: {actions} actions of an idle producer");
+        let deadline = self.settings.request_timeout * 3;
+        self.close(deadline)
+    }
+
+    /// Closes at once, whatever is under way, and holds the outcomes against the logs.
+    fn close(mut self, timeout: Duration) -> Ledger {
+        let seed = self.settings.seed;
         self.accumulator.close(&QueueClosed::ProducerClosed);
-        let close = Command::Close { deadline: Some(self.now + self.settings.request_timeout * 3) };
+        let deadline = self.now + timeout;
+        let close = Command::Close { deadline: Some(deadline) };
         self.sender.handle_event(self.now, Event::Command(close));
-        while !self.sender.is_closed() {
+        loop {
+            self.drain();
+            if self.sender.is_closed() {
+                break;
+            }
+            assert!(self.now <= deadline, "seed {seed:#x}: closing takes too long");
             self.step();
         }
-        self.drain();
+        assert!(self.ledger.is_settled(), "seed {seed:#x}: closed with records that wait");
         drop(self.sender);
-        assert_eq!(self.accumulator.budget().used(), 0, "seed {:#x}: memory", self.settings.seed);
+        assert_eq!(self.accumulator.budget().used(), 0, "seed {seed:#x}: memory");
+        // What is under way may be written yet.
+        for _ in 0..1000 {
+            let times = [self.network.next_at(), self.cluster.poll_timeout()];
+            let Some(next) = times.into_iter().flatten().min() else { break };
+            self.now = self.now.max(next);
+            self.cluster.handle_timeout(self.now);
+            self.network.collect(self.now, &mut self.cluster);
+            self.network.deliver(self.now, &mut self.cluster);
+        }
         self.ledger.check(&self.cluster, &self.settings);
+        self.ledger.trace = self.trace.finish();
         self.ledger
     }
 
     fn drain(&mut self) {
+        let mut count = 0;
         while let Some(action) = self.sender.poll_action(self.now) {
+            count += 1;
+            assert!(count < 100_000, "seed {:#x}: actions without end", self.settings.seed);
+            self.trace(&action);
             match action {
                 Action::Resolve { connection, address } => {
                     self.network.resolve(self.now, connection, &address);
@@ -243,8 +303,33 @@ impl Simulation {
                     self.network.schedule(self.now, Parcel::Event(event));
                 }
                 Action::Complete(completion) => completion.tell(&self.callbacks),
-                Action::CommandDone(id) => self.done.push(id),
+                Action::CommandDone(id) => {
+                    self.done.push(id);
+                    let all_before = self.flushes.remove(&id).unwrap_or(0);
+                    let first = self.ledger.first_unsettled();
+                    assert!(
+                        first.is_none_or(|first| first >= all_before),
+                        "seed {:#x}: flushed, but {first:?} has no outcome",
+                        self.settings.seed
+                    );
+                }
             }
+        }
+    }
+
+    fn trace(&mut self, action: &Action) {
+        self.actions += 1;
+        (self.now - self.start).hash(&mut self.trace);
+        match action {
+            Action::Resolve { connection, .. } => (0, connection).hash(&mut self.trace),
+            Action::Open { connection, to } => (1, connection, to).hash(&mut self.trace),
+            Action::Close { connection } => (2, connection).hash(&mut self.trace),
+            Action::Send { connection, request, frame } => {
+                (3, connection, request, frame.len()).hash(&mut self.trace);
+            }
+            Action::Seal { batch, .. } => (4, batch).hash(&mut self.trace),
+            Action::Complete(done) => (5, done.record_count()).hash(&mut self.trace),
+            Action::CommandDone(id) => (6, id).hash(&mut self.trace),
         }
     }
 
@@ -270,6 +355,15 @@ impl Simulation {
         // Without acks the network cannot tell what is unanswered.
         let is_within = in_flight <= self.settings.in_flight_max || self.settings.acks == 0;
         assert!(is_within, "seed {seed:#x}: {in_flight} in flight");
+        let of_one = self.sender.partition_in_flight_max();
+        let is_within = of_one <= self.settings.in_flight_max.min(5);
+        let is_ordered = self.settings.is_idempotent || self.settings.in_flight_max == 1;
+        assert!(is_within || !is_ordered, "seed {seed:#x}: {of_one} of one partition in flight");
+    }
+
+    /// Remembers what is in the logs of a topic that is about to go.
+    fn archive(&mut self, topic: &str) {
+        self.ledger.archive(&self.cluster, topic);
     }
 
     fn both_clocks(&self) -> Now {

@@ -22,6 +22,11 @@ pub(super) struct Network {
     /// Brokers that refuse connections.
     pub(super) down: Vec<BrokerId>,
     pub(super) latency_max: Duration,
+    /// Nothing that is sent leaves the client.
+    pub(super) is_stalled: bool,
+    /// How often somebody tried to connect.
+    pub(super) attempts: u64,
+    brokers: Vec<BrokerId>,
 }
 
 pub(super) enum Parcel {
@@ -52,7 +57,7 @@ pub(super) fn port_of(broker: BrokerId) -> u16 {
 }
 
 impl Network {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64, brokers: Vec<BrokerId>) -> Self {
         Self {
             rng: Rng::with_seed(seed ^ 0xc0ffee),
             links: BTreeMap::new(),
@@ -61,6 +66,9 @@ impl Network {
             next_link: 1,
             down: Vec::new(),
             latency_max: Duration::from_millis(4),
+            is_stalled: false,
+            attempts: 0,
+            brokers,
         }
     }
 
@@ -79,13 +87,15 @@ impl Network {
     }
 
     pub(super) fn resolve(&mut self, now: Instant, connection: ConnectionId, address: &HostPort) {
-        let to = SocketAddr::new(address.ip().unwrap(), address.port());
-        self.schedule(now, Parcel::Event(Event::Resolved { connection, addresses: Ok(vec![to]) }));
+        let to = address.ip().map(|ip| vec![SocketAddr::new(ip, address.port())]);
+        let addresses = to.ok_or_else(|| "no such host".to_owned());
+        self.schedule(now, Parcel::Event(Event::Resolved { connection, addresses }));
     }
 
     pub(super) fn open(&mut self, now: Instant, connection: ConnectionId, to: SocketAddr) {
         let broker = BrokerId(i32::from(to.port()) - 9000);
-        if self.down.contains(&broker) {
+        self.attempts += 1;
+        if self.down.contains(&broker) || !self.brokers.contains(&broker) {
             let reason = DisconnectReason::Io(std::io::ErrorKind::ConnectionRefused);
             return self.schedule(now, Parcel::Event(Event::Disconnected { connection, reason }));
         }
@@ -126,6 +136,9 @@ impl Network {
         let Some(link) = self.links.get_mut(&connection).filter(|link| link.is_open) else {
             return;
         };
+        if self.is_stalled {
+            return;
+        }
         link.unanswered += 1;
         link.to_broker_at = link.to_broker_at.max(now + latency);
         let (at, number) = (link.to_broker_at, link.number);
