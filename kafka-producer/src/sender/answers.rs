@@ -143,7 +143,7 @@ impl Sender {
         if error.is_none() {
             self.on_batch_written(answer, taken, sent.queue.index);
         } else {
-            self.on_batch_refused(now, answer, taken, sent.queue.index);
+            self.on_batch_refused(now, answer, taken, sent);
         }
         self.evaluate(now, sent.queue.index);
         self.free_if_gone(sent.queue.index);
@@ -173,9 +173,9 @@ impl Sender {
         now: Instant,
         answer: &PartitionProduceResponse,
         mut taken: Taken,
-        index: usize,
+        sent: &SentBatch,
     ) {
-        let error = answer.error_code;
+        let (error, index) = (answer.error_code, sent.queue.index);
         let retries = self.config.retries;
         let Some(partition) = self.partition(index) else {
             return self.fail_batch(taken, ProduceErrorKind::PartitionGone);
@@ -220,9 +220,9 @@ impl Sender {
                 if renumber {
                     partition.sequences.confirm_gap();
                 }
-                self.retry(now, index, taken);
+                self.retry(now, sent, taken);
             }
-            Verdict::Split => self.split(now, index, taken),
+            Verdict::Split => self.split(now, sent, taken),
             Verdict::Fail => {
                 partition.sequences.suspect_gap();
                 self.refuse(taken, answer, what);
@@ -241,7 +241,7 @@ impl Sender {
             partition.sequences.suspect_gap();
             self.incomplete.remove(&taken.id);
         } else if taken.batch.attempts <= retries && !partition.is_gone {
-            self.retry(now, index, taken);
+            self.retry(now, sent, taken);
         } else {
             partition.sequences.suspect_gap();
             self.fail_batch(taken, ProduceErrorKind::Disconnected { reason: why.to_owned() });
@@ -251,20 +251,20 @@ impl Sender {
     }
 
     /// Puts a batch back, to be sent again after a backoff.
-    fn retry(&mut self, now: Instant, index: usize, taken: Taken) {
+    fn retry(&mut self, now: Instant, sent: &SentBatch, taken: Taken) {
         let attempts = taken.batch.attempts.saturating_sub(1);
         let delay = self.config.retry_backoff.delay(attempts, &mut self.rng);
-        let Some(partition) = self.partition(index) else { return };
+        let Some(partition) = self.partition(sent.queue.index) else { return };
         partition.put_back(taken);
         // A newer leader than the one that failed need not be spared (KIP-951).
-        let is_new_leader =
-            partition.leader_epoch > partition.failed_epoch && partition.failed_epoch >= 0;
-        let until = partition.backoff_until.max(Some(now + delay));
-        partition.backoff_until = if is_new_leader { None } else { until };
+        if partition.leader_epoch <= sent.leader_epoch {
+            partition.backoff_until = partition.backoff_until.max(Some(now + delay));
+        }
     }
 
     /// Sends the records of a batch in smaller ones (KIP-126).
-    fn split(&mut self, now: Instant, index: usize, taken: Taken) {
+    fn split(&mut self, now: Instant, sent: &SentBatch, taken: Taken) {
+        let index = sent.queue.index;
         let (size, batch_size) = (taken.batch.uncompressed_len, self.config.batch_size);
         let target = if taken.batch.is_split || size <= batch_size { size / 2 } else { batch_size };
         let Some(partition) = self.partitions.get_mut(index).and_then(Option::as_mut) else {
@@ -286,7 +286,7 @@ impl Sender {
             }
             // The reserve is in use: the broker is asked again later.
             Err(batch) => {
-                self.retry(now, index, Taken { id, batch: *batch, sequence, seal: Seal::Sealed });
+                self.retry(now, sent, Taken { id, batch: *batch, sequence, seal: Seal::Sealed });
             }
         }
     }
@@ -352,8 +352,7 @@ impl Sender {
 
 impl Partition {
     fn on_acknowledged(&mut self) {
-        (self.is_probing, self.failed_epoch, self.last_error) = (false, -1, None);
-        self.backoff_until = None;
+        (self.is_probing, self.last_error, self.backoff_until) = (false, None, None);
     }
 }
 

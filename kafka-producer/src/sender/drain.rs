@@ -403,6 +403,7 @@ impl Partition {
             topic: Arc::clone(self.queue.topic()),
             topic_id: self.topic_id,
             partition: self.queue.partition(),
+            leader_epoch: self.leader_epoch,
         };
         self.in_flight.push_back(taken);
         (data, sent)

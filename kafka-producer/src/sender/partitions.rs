@@ -54,8 +54,6 @@ pub(super) struct Partition {
     pub(super) in_flight: VecDeque<Taken>,
     pub(super) sequences: PartitionSequences,
     pub(super) backoff_until: Option<Instant>,
-    /// The leader epoch of the last attempt that failed: a newer one needs no backoff (KIP-951).
-    pub(super) failed_epoch: i32,
     /// On the list of this broker's partitions that have something to send.
     pub(super) listed_at: Option<BrokerId>,
     /// Nothing was acknowledged yet by this leader, or under this producer id: one batch at a time. A
@@ -96,7 +94,6 @@ impl Partition {
             in_flight: VecDeque::new(),
             sequences: PartitionSequences::default(),
             backoff_until: None,
-            failed_epoch: -1,
             listed_at: None,
             is_probing: false,
             is_gone: false,

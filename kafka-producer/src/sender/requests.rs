@@ -44,6 +44,8 @@ pub(super) struct SentBatch {
     /// As it was when the request was sent: the topic may have been created again since.
     pub(super) topic_id: Uuid,
     pub(super) partition: i32,
+    /// Of the leader that it was sent to.
+    pub(super) leader_epoch: i32,
 }
 
 /// An answer, read.

@@ -139,9 +139,6 @@ impl Sender {
         if !moved.contains(&answer.error_code) {
             return;
         }
-        if let Some(partition) = self.partition(sent.queue.index) {
-            partition.failed_epoch = partition.leader_epoch;
-        }
         if hint.leader_id < 0 || hint.leader_epoch < 0 {
             return;
         }
@@ -160,7 +157,6 @@ impl Sender {
         if let Some(partition) = partition {
             if hint.leader_epoch > partition.leader_epoch {
                 partition.set_leader(Some(leader), hint.leader_epoch);
-                partition.backoff_until = None;
             }
         }
     }
@@ -410,7 +406,8 @@ impl Partition {
         if self.leader != leader && self.leader.is_some() {
             self.is_probing |= !self.in_flight.is_empty() || !self.waiting.is_empty();
         }
-        if epoch > self.leader_epoch && self.failed_epoch >= 0 {
+        // A newer leader than the one that failed need not be spared (KIP-951).
+        if epoch > self.leader_epoch {
             self.backoff_until = None;
         }
         (self.leader, self.leader_epoch) = (leader, epoch.max(self.leader_epoch));

@@ -7,6 +7,7 @@
 mod ledger;
 mod network;
 mod scenarios;
+mod scenarios_brokers;
 mod swarm;
 mod trace;
 

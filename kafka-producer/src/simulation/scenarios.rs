@@ -8,13 +8,13 @@ use kafka_protocol::{ApiKey, ErrorCode};
 use super::{Settings, Simulation};
 use crate::ProduceErrorKind;
 
-const MS: Duration = Duration::from_millis(1);
+pub(super) const MS: Duration = Duration::from_millis(1);
 
-fn produce(action: FaultAction) -> FaultRule {
+pub(super) fn produce(action: FaultAction) -> FaultRule {
     FaultRule::new(action).api(ApiKey::PRODUCE)
 }
 
-fn one_partition() -> Settings {
+pub(super) fn one_partition() -> Settings {
     let cluster = MockConfig::new().brokers(3).default_partitions(1);
     Settings { cluster: cluster.auto_create(AutoCreate::Immediately), ..Settings::default() }
 }
