@@ -1,8 +1,6 @@
 //! Brokers that move, vanish, lie or stall: one behaviour a test, told by its name.
 
-use std::time::Duration;
-
-use kafka_mock::{FaultAction, FaultRule};
+use kafka_mock::FaultAction;
 use kafka_protocol::{ApiKey, ErrorCode};
 
 use super::scenarios::{MS, one_partition, produce};

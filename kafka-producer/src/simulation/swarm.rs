@@ -276,8 +276,9 @@ fn whatever_happens_nothing_is_lost_doubled_or_reordered() {
     let (mut written, mut failed) = (0, 0);
     let (first, count) = (seed_from("SWARM_SEED", 1), seed_from("SWARM_RUNS", 150));
     for seed in first..first + count {
-        println!("at seed {seed}");
+        let named = Named(seed);
         let (w, f, _) = run(seed);
+        drop(named);
         (written, failed) = (written + w, failed + f);
     }
     println!("{count} runs from seed {first:#x}: {written} records written, {failed} failed");
@@ -288,6 +289,17 @@ fn whatever_happens_nothing_is_lost_doubled_or_reordered() {
 fn the_same_seed_gives_the_same_run() {
     for seed in [42, 43, 44] {
         assert_eq!(run(seed), run(seed));
+    }
+}
+
+/// Names the seed of a run that panics, wherever that is.
+struct Named(u64);
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("SWARM_SEED={:#x} SWARM_RUNS=1 shows it again", self.0);
+        }
     }
 }
 
