@@ -3,11 +3,10 @@
 use std::ops::Range;
 use std::time::Instant;
 
-use kafka_protocol::records::{RecordBatch, RecordBatchBody, RecordBatchBuilder};
+use kafka_protocol::records::{AppendError, RecordBatch, RecordBatchBody, RecordBatchBuilder};
 
 use crate::ProduceError;
 use crate::accumulator::MemoryPermit;
-use crate::accumulator::queue::QueueRefusal;
 use crate::callbacks::Callback;
 use crate::callbacks::CallbackRunner;
 use crate::delivery::{Delivery, Outcome, OutcomeCell};
@@ -84,9 +83,8 @@ impl OpenBatch {
         timestamp: i64,
         record: &Record<'_>,
         callback: &mut Option<Callback>,
-    ) -> Result<Delivery, QueueRefusal> {
-        let appended = self.builder.append(timestamp, record.key, record.value, record.headers);
-        let index = appended.map_err(QueueRefusal::Record)?;
+    ) -> Result<Delivery, AppendError> {
+        let index = self.builder.append(timestamp, record.key, record.value, record.headers)?;
         let (key, value) = (record.key.map(<[u8]>::len), record.value.map(<[u8]>::len));
         if let Some(callback) = callback.take() {
             self.callbacks += 1;

@@ -153,10 +153,11 @@ impl PartitionQueue {
             None => state.open.as_mut().ok_or(QueueRefusal::Memory(0))?,
         };
         let before = if is_new { 0 } else { batch.len() };
-        let appended = attempt
-            .grow(batch, record, &place)
-            .map_err(QueueRefusal::Memory)
-            .and_then(|()| batch.append(timestamp, record, &mut attempt.callback));
+        let appended =
+            attempt.grow(batch, record, &place).map_err(QueueRefusal::Memory).and_then(|()| {
+                let appended = batch.append(timestamp, record, &mut attempt.callback);
+                appended.map_err(QueueRefusal::Record)
+            });
         let after = batch.len();
         if appended.is_err() && is_new {
             state.open = None;
