@@ -77,13 +77,15 @@ impl Sender {
         request: RequestId,
     ) {
         let Some((_, batches)) = self.unanswered.remove(&request) else { return };
-        self.connections.handle_written(connection);
+        let (connections, mut out) = self.io();
+        connections.handle_written(now, connection, &mut out);
         for sent in batches {
             let success = Outcome::Written { first_offset: None, log_append_time: None };
             if let Some(taken) = self.take_answered(&sent) {
                 self.complete(taken, success);
             }
             self.evaluate(now, sent.queue.index);
+            self.free_if_gone(sent.queue.index);
         }
     }
 

@@ -18,8 +18,8 @@ pub(super) struct Broker {
     pub(super) handshake: Option<Handshake>,
     pub(super) versions: BrokerVersions,
     pub(super) in_flight: InFlight<SentRequest>,
-    /// Requests without an answer that were not written yet.
-    pub(super) unwritten: usize,
+    /// Until when each request without an answer must be written, oldest first.
+    pub(super) unwritten: VecDeque<Instant>,
     /// Part of the cluster, or an address to begin with.
     pub(super) is_member: bool,
     /// Why there is no connection.
@@ -35,7 +35,7 @@ impl Broker {
             handshake: None,
             versions: BrokerVersions::default(),
             in_flight: InFlight::new(in_flight_max),
-            unwritten: 0,
+            unwritten: VecDeque::new(),
             is_member: true,
             error: None,
             ready: VecDeque::new(),
@@ -69,6 +69,19 @@ impl Broker {
             ConnectionState::Ready | ConnectionState::Disconnected => Load::Unavailable,
             _ => Load::Connecting,
         }
+    }
+
+    /// When the first request runs out of time, for its answer or for being written.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let unwritten = self.unwritten.front().copied();
+        self.in_flight.next_deadline().into_iter().chain(unwritten).min()
+    }
+
+    /// Name of a request whose time is up.
+    pub(super) fn expired(&self, now: Instant) -> Option<&'static str> {
+        let unwritten = self.unwritten.front().filter(|deadline| **deadline <= now);
+        let unanswered = self.in_flight.expired(now).map(SentRequest::name);
+        unanswered.or(unwritten.map(|_| "Produce"))
     }
 
     /// The connection, or the last one.

@@ -11,7 +11,7 @@ use fastrand::Rng;
 use kafka_net::{
     BrokerId, ConnectionAction, ConnectionEvent, ConnectionId, ConnectionPolicy, ConnectionState,
     CorrelationId, DisconnectReason, Handshake, HandshakeConfig, HandshakeError, HandshakeEvent,
-    HandshakeRequest, HandshakeStep, HostPort, InFlight, least_loaded,
+    HandshakeRequest, HandshakeStep, InFlight,
 };
 use kafka_protocol::{BrokerVersions, EncodeError, Frame, KafkaString, Request};
 use thiserror::Error;
@@ -68,11 +68,11 @@ pub(super) struct Output<'a> {
 /// All brokers that are or were known.
 #[derive(Debug)]
 pub(super) struct Connections {
-    config: ConnectionsConfig,
-    brokers: BTreeMap<BrokerId, Broker>,
-    next_request: u64,
-    next_bootstrap: i32,
-    cluster_id: Option<KafkaString>,
+    pub(super) config: ConnectionsConfig,
+    pub(super) brokers: BTreeMap<BrokerId, Broker>,
+    pub(super) next_request: u64,
+    pub(super) next_bootstrap: i32,
+    pub(super) cluster_id: Option<KafkaString>,
 }
 
 impl Connections {
@@ -84,78 +84,6 @@ impl Connections {
             next_bootstrap: -1,
             cluster_id: None,
         }
-    }
-
-    /// Adds the addresses to begin with, under ids that no broker has.
-    pub(super) fn add_bootstrap(&mut self, now: Instant, servers: &[HostPort]) {
-        for address in servers {
-            let id = BrokerId(self.next_bootstrap);
-            self.next_bootstrap = self.next_bootstrap.checked_sub(1).unwrap_or(-1);
-            self.brokers
-                .insert(id, Broker::new(now, id, address.clone(), self.config.in_flight_max));
-        }
-    }
-
-    /// Whether only addresses to begin with are known.
-    pub(super) fn has_bootstrap(&self) -> bool {
-        self.brokers.iter().any(|(id, broker)| broker.is_member && id.0 < 0)
-    }
-
-    /// Takes the brokers of the cluster. Connections to others end.
-    pub(super) fn set_members(
-        &mut self,
-        now: Instant,
-        cluster_id: Option<KafkaString>,
-        members: &BTreeMap<BrokerId, HostPort>,
-        out: &mut Output<'_>,
-    ) -> Vec<SentRequest> {
-        self.cluster_id = cluster_id;
-        let mut lost = Vec::new();
-        for (id, address) in members {
-            lost.extend(self.set_address(now, *id, address, out));
-        }
-        let others: Vec<_> =
-            self.brokers.keys().filter(|id| !members.contains_key(id)).copied().collect();
-        for id in others {
-            let Some(broker) = self.brokers.get_mut(&id) else { continue };
-            broker.is_member = false;
-            // Answers that are due are waited for.
-            if broker.in_flight.is_empty() {
-                lost.extend(self.close(now, id, out));
-            }
-            if id.0 < 0 && self.brokers.get(&id).is_some_and(|b| b.in_flight.is_empty()) {
-                self.brokers.remove(&id);
-                self.clear_timers(id, out);
-            }
-        }
-        lost
-    }
-
-    /// Takes a broker's address, which an answer told in passing.
-    pub(super) fn set_address(
-        &mut self,
-        now: Instant,
-        id: BrokerId,
-        address: &HostPort,
-        out: &mut Output<'_>,
-    ) -> Vec<SentRequest> {
-        let mut lost = Vec::new();
-        match self.brokers.get_mut(&id) {
-            Some(broker) => {
-                broker.is_member = true;
-                if let Some(action) = broker.connection.set_address(now, address.clone()) {
-                    lost.extend(broker.in_flight.drain());
-                    broker.handshake = None;
-                    out.actions.push_back(action.into());
-                }
-            }
-            None => {
-                self.brokers
-                    .insert(id, Broker::new(now, id, address.clone(), self.config.in_flight_max));
-            }
-        }
-        self.set_timers(now, id, out);
-        lost
     }
 
     /// Sees to it that a broker is being connected to, if it is not connected. `true` if it takes a
@@ -175,32 +103,22 @@ impl Connections {
         broker.is_some_and(|broker| {
             broker.connection.is_ready(now)
                 && broker.in_flight.has_room()
-                && broker.unwritten < self.config.in_flight_max
+                && broker.unwritten.len() < self.config.in_flight_max
         })
     }
 
     /// A request without an answer was handed to the transport.
-    pub(super) fn handle_written(&mut self, connection: ConnectionId) {
+    pub(super) fn handle_written(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        out: &mut Output<'_>,
+    ) {
         let broker = self.brokers.get_mut(&connection.broker);
         if let Some(broker) = broker.filter(|broker| broker.connection.is_current(connection)) {
-            broker.unwritten = broker.unwritten.saturating_sub(1);
+            broker.unwritten.pop_front();
+            self.set_timers(now, connection.broker, out);
         }
-    }
-
-    /// The broker to ask what every broker knows; it may have to be connected to first.
-    pub(super) fn least_loaded(&self, now: Instant, rng: &mut Rng) -> Option<BrokerId> {
-        let members = self.brokers.iter().filter(|(_, broker)| broker.is_member);
-        let candidates: Vec<_> = members.map(|(id, broker)| (*id, broker.load(now))).collect();
-        least_loaded(&candidates, rng)
-    }
-
-    /// When the first broker may be tried again that cannot be asked now.
-    pub(super) fn next_retry(&self, now: Instant) -> Option<Instant> {
-        let members = self.brokers.values().filter(|broker| broker.is_member);
-        let retries = members.filter_map(|broker| {
-            broker.connection.retry_at().or_else(|| broker.connection.throttled_until(now))
-        });
-        retries.filter(|at| *at > now).min()
     }
 
     /// Sends a request. The caller has asked whether the broker is ready. Without a kind no answer is
@@ -234,7 +152,8 @@ impl Connections {
             }
             None => {
                 broker.in_flight.push_without_response();
-                broker.unwritten += 1;
+                // As far away as a time can be, if it is too long for one.
+                broker.unwritten.push_back(now.checked_add(timeout).unwrap_or(now + FAR));
             }
         }
         broker.connection.touch(now, &self.config.policy);
@@ -285,7 +204,7 @@ impl Connections {
         self.apply(now, id, ConnectionEvent::Opened, out);
         if let Some(broker) = self.brokers.get_mut(&id) {
             broker.in_flight = InFlight::new(self.config.in_flight_max);
-            broker.unwritten = 0;
+            broker.unwritten.clear();
         }
         let mut config =
             HandshakeConfig::new().client_software(SOFTWARE, env!("CARGO_PKG_VERSION"));
@@ -371,6 +290,7 @@ impl Connections {
             broker.error = Some(format!("{address} was not ready in time"));
         }
         let lost: Vec<_> = if broker.connection.poll_timeout().is_some_and(|at| at <= now) {
+            broker.unwritten.clear();
             broker.in_flight.drain().collect()
         } else {
             Vec::new()
@@ -392,8 +312,9 @@ impl Connections {
         out: &mut Output<'_>,
     ) -> Outcome {
         let broker = self.brokers.get(&id);
-        let expired = broker.and_then(|broker| broker.in_flight.expired(now));
-        let Some(api) = expired.map(SentRequest::name) else { return Outcome::Nothing };
+        let Some(api) = broker.and_then(|broker| broker.expired(now)) else {
+            return Outcome::Nothing;
+        };
         let timeout = self.config.request_timeout;
         self.fail(now, id, DisconnectReason::RequestTimeout { api, timeout }, out)
     }
@@ -413,13 +334,6 @@ impl Connections {
         ids.into_iter().flat_map(|id| self.close(now, id, out)).collect()
     }
 
-    /// Forgets what was known of the cluster, for addresses to begin with (KIP-899).
-    pub(super) fn forget_members(&mut self) {
-        for broker in self.brokers.values_mut() {
-            broker.is_member = false;
-        }
-    }
-
     pub(super) fn get(&self, id: BrokerId) -> Option<&Broker> {
         self.brokers.get(&id)
     }
@@ -434,29 +348,16 @@ impl Connections {
         busy.map(|(id, _)| *id).collect()
     }
 
-    /// Why the brokers that are known cannot be reached.
-    pub(super) fn errors(&self) -> Option<String> {
-        let members = self.brokers.values().filter(|broker| broker.is_member);
-        let errors: Vec<_> = members.filter_map(|b| b.error.as_deref()).take(ERRORS_MAX).collect();
-        (!errors.is_empty()).then(|| errors.join("; "))
-    }
-
-    /// How a connection that is lost has ended, with its address.
-    pub(super) fn why_lost(&self, id: BrokerId, reason: &DisconnectReason) -> String {
-        let error = self.brokers.get(&id).and_then(|broker| broker.error.clone());
-        error.unwrap_or_else(|| reason.to_string())
-    }
-
-    /// Where a broker is, for a person.
-    pub(super) fn place(&self, id: BrokerId) -> String {
-        let broker = self.brokers.get(&id);
-        broker.map_or(id.to_string(), |broker| broker.connection.address().to_string())
-    }
-
-    fn close(&mut self, now: Instant, id: BrokerId, out: &mut Output<'_>) -> Vec<SentRequest> {
+    pub(super) fn close(
+        &mut self,
+        now: Instant,
+        id: BrokerId,
+        out: &mut Output<'_>,
+    ) -> Vec<SentRequest> {
         self.apply(now, id, ConnectionEvent::Close, out);
         let Some(broker) = self.brokers.get_mut(&id) else { return Vec::new() };
         broker.handshake = None;
+        broker.unwritten.clear();
         let lost = broker.in_flight.drain().collect();
         self.set_timers(now, id, out);
         lost
@@ -473,6 +374,7 @@ impl Connections {
         let Some(broker) = self.brokers.get_mut(&id) else { return Outcome::Nothing };
         broker.note_end(&reason);
         broker.handshake = None;
+        broker.unwritten.clear();
         let requests = broker.in_flight.drain().collect();
         self.apply(now, id, event, out);
         self.set_timers(now, id, out);
@@ -520,17 +422,23 @@ impl Connections {
         }
     }
 
-    fn apply(&mut self, now: Instant, id: BrokerId, event: ConnectionEvent, out: &mut Output<'_>) {
+    pub(super) fn apply(
+        &mut self,
+        now: Instant,
+        id: BrokerId,
+        event: ConnectionEvent,
+        out: &mut Output<'_>,
+    ) {
         let Some(broker) = self.brokers.get_mut(&id) else { return };
         let action = broker.connection.handle_event(now, event, &self.config.policy, out.rng);
         out.actions.extend(action.map(Action::from));
     }
 
-    fn set_timers(&self, now: Instant, id: BrokerId, out: &mut Output<'_>) {
+    pub(super) fn set_timers(&self, now: Instant, id: BrokerId, out: &mut Output<'_>) {
         let Some(broker) = self.brokers.get(&id) else { return };
         let connection = &broker.connection;
         out.timers.set(Timer::Connection(id), connection.poll_timeout());
-        out.timers.set(Timer::Request(id), broker.in_flight.next_deadline());
+        out.timers.set(Timer::Request(id), broker.next_deadline());
         let later = connection.retry_at().or_else(|| connection.throttled_until(now));
         let later = later.filter(|at| *at > now && !broker.ready.is_empty());
         out.timers.set(Timer::Broker(id), later);
@@ -541,7 +449,7 @@ impl Connections {
         self.set_timers(now, id, out);
     }
 
-    fn clear_timers(&self, id: BrokerId, out: &mut Output<'_>) {
+    pub(super) fn clear_timers(&self, id: BrokerId, out: &mut Output<'_>) {
         for timer in [Timer::Connection(id), Timer::Request(id), Timer::Broker(id)] {
             out.timers.set(timer, None);
         }
@@ -564,5 +472,5 @@ impl From<ConnectionAction> for Action {
 const SOFTWARE: &str = "kafka-producer-rust";
 /// A broker that wants more than that is believed so far.
 const THROTTLE_MAX: Duration = Duration::from_secs(300);
-/// So many unreachable brokers are named in one message.
-const ERRORS_MAX: usize = 3;
+/// Longer than anybody waits.
+const FAR: Duration = Duration::from_secs(365 * 86_400);

@@ -116,9 +116,13 @@ impl Sender {
         if partition.permission(order) == Permission::Wait || partition.listed_at == Some(leader) {
             return;
         }
-        if let Some(broker) = self.connections.get_mut(leader) {
-            partition.listed_at = Some(leader);
-            broker.ready.push_back(index);
+        match self.connections.get_mut(leader) {
+            Some(broker) => {
+                partition.listed_at = Some(leader);
+                broker.ready.push_back(index);
+            }
+            // An answer that names a leader, but does not say where it is.
+            None => self.metadata.make_stale(now),
         }
     }
 

@@ -1,6 +1,12 @@
 //! What a simulation wants to know of a sender after each step.
 
+use std::sync::Arc;
+use std::time::Instant;
+
+use kafka_protocol::messages::MetadataResponse;
+
 use crate::sender::Sender;
+use crate::sender::requests::MetadataAsked;
 
 impl Sender {
     /// Most batches of one partition that are unanswered.
@@ -34,5 +40,24 @@ impl Sender {
         let reserve = self.split_reserve.bytes();
         check("bytes", self.accumulator.budget().used() - reserve);
         found
+    }
+
+    /// An answer about all its topics, as if they had been asked for.
+    pub(crate) fn hear_metadata(&mut self, now: Instant, answer: &MetadataResponse) {
+        let now = self.clamp(now);
+        let names = answer.topics.iter().filter_map(|topic| topic.name.as_ref());
+        let topics: Vec<Arc<str>> = names.map(|name| name.as_str().into()).collect();
+        let asked = MetadataAsked { topics, is_full: true };
+        self.on_metadata(now, kafka_net::BrokerId(1), &asked, answer);
+    }
+
+    /// Back to the bootstrap servers.
+    pub(crate) fn begin_anew(&mut self, now: Instant) {
+        let now = self.clamp(now);
+        self.rebootstrap(now);
+    }
+
+    pub(crate) fn broker_count(&self) -> usize {
+        self.connections.count()
     }
 }

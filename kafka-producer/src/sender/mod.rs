@@ -18,6 +18,7 @@ mod expire;
 #[cfg(test)]
 mod inspect;
 mod lifecycle;
+mod members;
 mod metadata;
 mod partitions;
 mod producer_id;

@@ -30,7 +30,9 @@ impl Sender {
         self.rebootstrap_if_in_vain(now);
         let Some(broker) = self.connections.least_loaded(now, &mut self.rng) else {
             self.note_unreachable();
-            if self.config.rebootstrap_after.is_some() && !self.connections.has_bootstrap() {
+            let is_lost =
+                !self.connections.has_bootstrap() && !self.connections.has_connected_member();
+            if self.config.rebootstrap_after.is_some() && is_lost {
                 self.rebootstrap(now);
             }
             let retry = self.connections.next_retry(now);
@@ -189,7 +191,7 @@ impl Sender {
 
     fn on_lost_members(&mut self, now: Instant, lost: Vec<super::requests::SentRequest>) {
         if !lost.is_empty() {
-            self.on_lost(now, lost, "the broker has another address now");
+            self.on_lost(now, lost, "the broker is no longer at this address");
         }
     }
 
@@ -211,8 +213,11 @@ impl Sender {
         let is_recreated = old.as_ref().is_some_and(|old| {
             !old.id.is_zero() && !topic.topic_id.is_zero() && old.id != topic.topic_id
         });
+        // Partitions never go while a topic lives: fewer of them are the answer of a broker that lags
+        // behind. Without ids the topic may be another one.
+        let is_same = old.as_ref().is_some_and(|old| !old.id.is_zero() && old.id == topic.topic_id);
         let old_queues = old.map_or(Vec::new(), |old| old.queues.clone());
-        let count = topic.partitions.len();
+        let count = topic.partitions.len().max(if is_same { old_queues.len() } else { 0 });
         let mut queues = Vec::with_capacity(count);
         for number in 0..count {
             let kept = old_queues.get(number).filter(|_| !is_recreated);
@@ -393,9 +398,11 @@ impl Sender {
     }
 
     /// Begins again with the bootstrap servers (KIP-899).
-    fn rebootstrap(&mut self, now: Instant) {
+    pub(super) fn rebootstrap(&mut self, now: Instant) {
         tracing::info!("no known broker can be asked: back to the bootstrap servers");
-        self.connections.forget_members();
+        let (connections, mut out) = self.io();
+        let lost = connections.forget_members(now, &mut out);
+        self.on_lost_members(now, lost);
         self.connections.add_bootstrap(now, &self.config.bootstrap_servers);
         self.metadata.make_stale(now);
     }

@@ -24,6 +24,7 @@ pub(super) struct Network {
     pub(super) latency_max: Duration,
     /// Nothing that is sent leaves the client.
     pub(super) is_stalled: bool,
+    held: Vec<(ConnectionId, RequestId, Frame)>,
     /// How often somebody tried to connect.
     pub(super) attempts: u64,
     brokers: Vec<BrokerId>,
@@ -67,6 +68,7 @@ impl Network {
             down: Vec::new(),
             latency_max: Duration::from_millis(4),
             is_stalled: false,
+            held: Vec::new(),
             attempts: 0,
             brokers,
         }
@@ -137,6 +139,7 @@ impl Network {
             return;
         };
         if self.is_stalled {
+            self.held.push((connection, request, frame));
             return;
         }
         link.unanswered += 1;
@@ -145,6 +148,14 @@ impl Network {
         let bytes = frame.into_bytes();
         self.schedule_at(at, Parcel::Request(connection, number, bytes.slice(4..)));
         self.schedule_at(now, Parcel::Event(Event::Written { connection, request }));
+    }
+
+    /// Sends what could not leave.
+    pub(super) fn release(&mut self, now: Instant) {
+        self.is_stalled = false;
+        for (connection, request, frame) in std::mem::take(&mut self.held) {
+            self.send(now, connection, request, frame);
+        }
     }
 
     /// Cuts every connection to a broker: what is on its way in either direction may be lost.
