@@ -144,16 +144,16 @@ impl RecordAccumulator {
         let queue = usize::try_from(partition).ok().and_then(|index| topic.queues.get(index));
         let queue = queue.ok_or(AppendError::UnknownPartition { partition, count })?;
         let limits = self.batch_limits(topic);
-        let queued = queue.append(now, record, attempt, &limits, &self.budget)?;
-        let Queued { delivery, bytes, is_ready, is_news } = queued;
+        let queued = queue.append(now, record, attempt, &limits, &self.budget, &self.ready)?;
+        let Queued { delivery, bytes, is_ready, is_new, is_listed } = queued;
         if is_sticky {
             topic.shared.sticky.produced(partition, bytes, is_ready, topic, &rules);
         }
-        if is_news {
+        if is_new {
             topic.shared.touch();
-            if self.ready.push(queue) {
-                self.wake.notify();
-            }
+        }
+        if is_listed {
+            self.wake.notify();
         }
         Ok(delivery)
     }

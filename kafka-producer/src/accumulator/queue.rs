@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::accumulator::batch::{BATCH_OVERHEAD, CALLBACK, OpenBatch, ProducerBatch};
+use crate::accumulator::ready::ReadyList;
 use crate::accumulator::{MemoryBudget, MemoryPermit, Now};
 use crate::callbacks::Callback;
 use crate::delivery::Delivery;
@@ -62,8 +63,10 @@ pub(crate) struct Queued {
     pub(crate) bytes: usize,
     /// The open batch is large enough to be sent.
     pub(crate) is_ready: bool,
-    /// The sender has to look at the queue.
-    pub(crate) is_news: bool,
+    /// A batch was opened.
+    pub(crate) is_new: bool,
+    /// The queue is on the list since now: the sender is to be woken.
+    pub(crate) is_listed: bool,
 }
 
 /// Why [`PartitionQueue::append`] did nothing.
@@ -122,14 +125,17 @@ impl PartitionQueue {
 
     /// Adds a record.
     ///
-    /// `permit` is memory that was granted to this record; it is used up or left as it was.
+    /// `permit` is memory that was granted to this record; it is used up or left as it was. If there is
+    /// news for the sender the queue is on the `ready` list before its lock is free: whoever appends or
+    /// closes after that, and wants the sender to see it, can rely on it.
     pub(crate) fn append(
-        &self,
+        self: &Arc<Self>,
         now: Now,
         record: &Record<'_>,
         attempt: &mut Attempt,
         limits: &BatchLimits,
         budget: &MemoryBudget,
+        ready: &ReadyList,
     ) -> Result<Queued, QueueRefusal> {
         let mut state = lock(&self.state);
         if let Some(closed) = &state.closed {
@@ -167,7 +173,8 @@ impl PartitionQueue {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         let is_ready = after >= limits.ready_size;
         let is_news = is_new || was_closed || (is_ready && before < limits.ready_size);
-        Ok(Queued { delivery, bytes, is_ready, is_news })
+        let is_listed = is_news && ready.push(self);
+        Ok(Queued { delivery, bytes, is_ready, is_new, is_listed })
     }
 
     /// Takes the oldest batch, which closes it. It never comes back.
@@ -210,6 +217,17 @@ impl PartitionQueue {
 
     pub(crate) fn partition(&self) -> i32 {
         self.partition
+    }
+
+    /// Whether somebody holds its lock.
+    #[cfg(all(test, not(kafka_loom)))]
+    pub(super) fn is_locked(&self) -> bool {
+        self.state.try_lock().is_err()
+    }
+
+    #[cfg(all(test, not(kafka_loom)))]
+    pub(super) fn is_listed(&self) -> bool {
+        self.is_listed.load(Ordering::Acquire)
     }
 
     /// `true` if it was not on the list before.
