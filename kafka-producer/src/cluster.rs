@@ -86,9 +86,10 @@ impl TopicShared {
     }
 
     /// Remembers that a broker refused a batch of that size. Batches of `batch_size` are tried in any
-    /// case, until one is refused.
+    /// case, until one of them is refused too.
     pub(crate) fn learn_refused_size(&self, size: usize, batch_size: usize) {
-        let size_max = (size / 2).max(batch_size.min(size.saturating_sub(1))).max(1);
+        let half = (size / 2).max(1);
+        let size_max = if size > batch_size { half.max(batch_size) } else { half };
         self.size_max.fetch_min(size_max, Ordering::Relaxed);
     }
 
@@ -161,5 +162,21 @@ impl Drop for Place<'_> {
     fn drop(&mut self) {
         let waker = self.number.and_then(|number| lock(&self.waiters.state).wakers.remove(&number));
         drop(waker);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_that_is_refused_again_and_again_gets_small_soon() {
+        let topic = TopicShared::new("orders".into(), 1_000_000, 1);
+        let mut learned = Vec::new();
+        for _ in 0..5 {
+            topic.learn_refused_size(topic.size_max(), 300_000);
+            learned.push(topic.size_max());
+        }
+        assert_eq!(learned, [500_000, 300_000, 150_000, 75_000, 37_500]);
     }
 }
