@@ -274,7 +274,10 @@ impl Sender {
         };
         partition.topic.learn_refused_size(size, batch_size);
         let Taken { id, batch, sequence, .. } = taken;
-        match batch.split(target, &mut self.split_reserve) {
+        // Each part has an overhead: two of them fit where many do not.
+        let parts = batch.split(target, &mut self.split_reserve);
+        let parts = parts.or_else(|batch| batch.split(size / 2, &mut self.split_reserve));
+        match parts {
             Ok(parts) => {
                 self.incomplete.remove(&id);
                 for part in parts {
@@ -327,13 +330,17 @@ impl Sender {
     }
 
     /// Ends a batch that is in flight, without its request having been sent.
-    pub(super) fn fail_sent(&mut self, sent: &SentBatch, kind: &ProduceErrorKind) {
+    pub(super) fn fail_sent(&mut self, now: Instant, sent: &SentBatch, kind: &ProduceErrorKind) {
         let Some(mut taken) = self.take_answered(sent) else { return };
         taken.batch.attempts -= 1;
         if let Some(partition) = self.partition(sent.queue.index) {
             partition.sequences.suspect_gap();
         }
         self.fail_batch(taken, kind.clone());
+        self.evaluate(now, sent.queue.index);
+        self.free_if_gone(sent.queue.index);
+        // What is behind it has its turn now.
+        self.has_news = true;
     }
 
     fn complete(&mut self, mut taken: Taken, outcome: Outcome) {

@@ -220,7 +220,7 @@ impl Sender {
                     _ => unanswered,
                 };
                 let kind = ProduceErrorKind::BrokerMisbehaved(error.to_string());
-                batches.iter().for_each(|batch| self.fail_sent(batch, &kind));
+                batches.iter().for_each(|batch| self.fail_sent(now, batch, &kind));
                 false
             }
         }
@@ -268,7 +268,7 @@ impl Sender {
             Ok(version) => version,
             Err(error) => {
                 let kind = ProduceErrorKind::UnsupportedVersion(error.to_string());
-                batches.iter().for_each(|batch| self.fail_sent(batch, &kind));
+                batches.iter().for_each(|batch| self.fail_sent(now, batch, &kind));
                 return None;
             }
         };

@@ -7,6 +7,7 @@ use kafka_protocol::messages::MetadataResponse;
 
 use crate::sender::Sender;
 use crate::sender::requests::MetadataAsked;
+use crate::sender::sequences::Sequence;
 
 impl Sender {
     /// Most batches of one partition that are unanswered.
@@ -59,5 +60,17 @@ impl Sender {
 
     pub(crate) fn broker_count(&self) -> usize {
         self.connections.count()
+    }
+
+    /// As if so many records had been sent to each partition.
+    pub(crate) fn set_next_sequence(&mut self, next: i32) {
+        for partition in self.partitions.iter_mut().flatten() {
+            partition.sequences.set_next(Sequence(next));
+        }
+    }
+
+    /// As if the producer id had been given another epoch.
+    pub(crate) fn set_epoch(&mut self, epoch: i16) {
+        self.producer_ids.set_epoch(epoch);
     }
 }

@@ -139,8 +139,9 @@ impl Sender {
         if missing > 0 {
             budget.try_grow(&mut self.split_reserve, missing);
         }
-        let at = budget.has_grants().then(|| now + GRANT_PATIENCE);
-        self.timers.set(Timer::Memory, at);
+        // Not put off by what happens meanwhile.
+        let next = self.timers.get(Timer::Memory).unwrap_or(now + GRANT_PATIENCE);
+        self.timers.set(Timer::Memory, budget.has_grants().then_some(next));
     }
 
     fn end(&mut self, now: Instant) {

@@ -98,6 +98,10 @@ impl Metadata {
 
     /// What is known proved wrong.
     pub(super) fn make_stale(&mut self, now: Instant) {
+        // Where nobody wants any, none is wanted in vain.
+        if self.topics.is_empty() {
+            return;
+        }
         self.is_stale = true;
         self.wanted_since.get_or_insert(now);
     }

@@ -29,6 +29,13 @@ impl ProducerIds {
         Self { state, attempts: 0, retry_at: None, error: None }
     }
 
+    #[cfg(test)]
+    pub(super) fn set_epoch(&mut self, epoch: i16) {
+        if let ProducerIdState::Ready(producer) = &mut self.state {
+            producer.epoch = epoch;
+        }
+    }
+
     pub(super) fn state(&self) -> ProducerIdState {
         self.state
     }

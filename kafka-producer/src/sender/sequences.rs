@@ -143,6 +143,11 @@ impl PartitionSequences {
         self.gap != Gap::None && self.producer == Some(current)
     }
 
+    #[cfg(test)]
+    pub(super) fn set_next(&mut self, next: Sequence) {
+        self.next = Some(next);
+    }
+
     /// Begins at 0 with the next batch.
     pub(super) fn restart(&mut self) {
         *self = Self::default();

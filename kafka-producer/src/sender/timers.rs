@@ -55,6 +55,11 @@ impl Timers {
         }
     }
 
+    /// When a reason is due, if it has a time.
+    pub(super) fn get(&self, timer: Timer) -> Option<Instant> {
+        self.by_timer.get(&timer).copied()
+    }
+
     /// Takes out a reason whose time has come.
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<Timer> {
         let (at, timer) = *self.by_time.first()?;

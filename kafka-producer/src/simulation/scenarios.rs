@@ -5,7 +5,7 @@ use std::time::Duration;
 use kafka_mock::{AutoCreate, FaultAction, FaultRule, MockConfig};
 use kafka_protocol::{ApiKey, ErrorCode};
 
-use super::{Settings, Simulation};
+use super::{Command, Event, Settings, Simulation};
 use crate::ProduceErrorKind;
 
 pub(super) const MS: Duration = Duration::from_millis(1);
@@ -275,4 +275,109 @@ fn memory_that_is_full_empties_lingering_batches() {
         simulation.step();
     }
     assert!(is_granted && simulation.now - simulation.start < Duration::from_secs(10));
+}
+
+/// So many parts, each with its own overhead, that the memory for splitting cannot hold them.
+#[test]
+fn a_batch_of_many_small_records_is_split_in_halves_if_need_be() {
+    let mut settings = Settings { batch_size: 1, in_flight_max: 1, ..one_partition() };
+    settings.cluster = settings.cluster.message_max_bytes(8000);
+    let mut simulation = Simulation::new(settings);
+    simulation.send("orders", 0, 8);
+    simulation.settle();
+    simulation.cluster.add_fault(produce(FaultAction::Delay(MS * 500)));
+    for _ in 0..2000 {
+        simulation.send("orders", 0, 8);
+    }
+    assert_eq!(simulation.finish().successes(), 2001);
+}
+
+/// A future that nobody polls must not keep what was granted to it, however much else happens.
+#[test]
+fn a_grant_that_nobody_takes_goes_to_the_next_while_the_sender_is_busy() {
+    let mut simulation = Simulation::new(one_partition());
+    simulation.send("orders", 0, 100);
+    simulation.settle();
+    let budget = simulation.accumulator.budget().clone();
+    let all = budget.try_acquire(budget.total() - budget.used()).unwrap();
+    let _abandoned = budget.acquire(100_000);
+    drop(all);
+    assert!(budget.has_grants());
+    for _ in 0..20 {
+        simulation.sender.handle_event(simulation.now, Event::RecordsReady);
+        simulation.run_for(MS);
+    }
+    assert!(!budget.has_grants());
+}
+
+#[test]
+fn what_was_written_before_the_time_to_close_in_was_over_is_not_given_up() {
+    let mut simulation = Simulation::new(one_partition());
+    simulation.send("orders", 0, 100);
+    simulation.settle();
+    simulation.send("orders", 0, 100);
+    let written = loop {
+        simulation.drain();
+        simulation.now = simulation.network.next_at().unwrap_or(simulation.now + MS);
+        if simulation.now - simulation.start > MS * 1000 {
+            panic!("never answered");
+        }
+        simulation.cluster.handle_timeout(simulation.now);
+        let events = simulation.network.deliver(simulation.now, &mut simulation.cluster);
+        let is_answer = events.iter().any(|event| matches!(event, Event::Frame { .. }));
+        for event in events {
+            simulation.sender.handle_event(simulation.now, event);
+        }
+        simulation.sender.handle_timeout(simulation.now);
+        if is_answer {
+            break simulation.now;
+        }
+    };
+    let close = Command::Close { deadline: Some(written) };
+    simulation.sender.handle_event(written, Event::Command(close));
+    simulation.sender.handle_timeout(written);
+    simulation.drain();
+    assert_eq!(simulation.sender.abandoned(), 0);
+}
+
+/// Sequences wrap from the largest to 0 (2³¹ records of one partition).
+#[test]
+fn sequences_wrap_without_another_epoch() {
+    let mut simulation = Simulation::new(one_partition());
+    simulation.send("orders", 0, 100);
+    simulation.settle();
+    let producer_id = simulation.cluster.records("orders", 0).unwrap()[0].producer_id;
+    simulation.cluster.forget_producer("orders", 0, producer_id);
+    simulation.sender.set_next_sequence(i32::MAX - 20);
+    for _ in 0..200 {
+        simulation.send("orders", 0, 100);
+        simulation.run_for(MS);
+    }
+    simulation.settle();
+    let records = simulation.cluster.records("orders", 0).unwrap();
+    assert!(records.iter().all(|record| record.producer_epoch == 0));
+    assert_eq!(records.last().unwrap().sequence, 200 - 22);
+    assert_eq!(simulation.finish().successes(), 201);
+}
+
+/// The last epoch of a producer id is followed by another id.
+#[test]
+fn when_epochs_are_used_up_another_producer_id_is_asked_for() {
+    let mut simulation = Simulation::new(one_partition());
+    simulation.sender.set_epoch(i16::MAX - 3);
+    simulation.send("orders", 0, 100);
+    simulation.settle();
+    simulation.sender.set_epoch(i16::MAX - 3);
+    let error = FaultAction::Error(ErrorCode::INVALID_RECORD);
+    simulation.cluster.add_fault(produce(error).skip(2).times(6));
+    for _ in 0..300 {
+        simulation.send("orders", 0, 100);
+        simulation.run_for(MS);
+    }
+    simulation.settle();
+    let records = simulation.cluster.records("orders", 0).unwrap();
+    let ids: std::collections::BTreeSet<_> = records.iter().map(|r| r.producer_id).collect();
+    assert_eq!(ids.len(), 2);
+    let ledger = simulation.finish();
+    assert_eq!(ledger.successes() + ledger.failures().len(), 301);
 }

@@ -156,3 +156,21 @@ fn fewer_partitions_of_the_same_topic_are_old_news() {
     simulation.sender.hear_metadata(simulation.now, &answer);
     assert_eq!(simulation.finish().successes(), 2);
 }
+
+/// Each batch fails when its turn comes, and the next one's turn comes at once.
+#[test]
+fn a_broker_that_cannot_be_talked_to_fails_every_record_without_waiting() {
+    let mut settings = Settings { linger: MS * 60_000, ..one_partition() };
+    let ancient = kafka_protocol::VersionRange::new(0, 1);
+    settings.cluster = settings.cluster.versions(ApiKey::PRODUCE, ancient);
+    let mut simulation = Simulation::new(settings);
+    for _ in 0..300 {
+        simulation.send("orders", 0, 100);
+    }
+    simulation.flush();
+    simulation.run_for(MS * 1000);
+    assert_eq!(simulation.ledger.unsettled(), 0);
+    let ledger = simulation.finish();
+    assert_eq!(ledger.failures().len(), 300);
+    assert!(ledger.failures().iter().all(|error| !error.may_have_been_written()));
+}
