@@ -240,7 +240,7 @@ fn a_flush_is_done_when_all_before_it_have_their_outcome() {
         simulation.send("orders", 0, 100);
     }
     let id = crate::sender::CommandId(7);
-    let event = crate::sender::Event::Command(crate::sender::Command::Flush(id));
+    let event = Event::Command(Command::Flush(id));
     simulation.sender.handle_event(simulation.now, event);
     simulation.run_for(MS * 100);
     simulation.ledger.collect();
@@ -264,7 +264,7 @@ fn memory_that_is_full_empties_lingering_batches() {
     let mut acquire = Box::pin(budget.acquire(4096));
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     assert!(acquire.as_mut().poll(&mut context).is_pending());
-    simulation.sender.handle_event(simulation.now, crate::sender::Event::RecordsReady);
+    simulation.sender.handle_event(simulation.now, Event::RecordsReady);
     simulation.run_for(MS * 4);
     let mut is_granted = false;
     for _ in 0..100 {
