@@ -1,8 +1,8 @@
 //! `cargo xtask golden`: the golden files, made by Kafka's own Java classes.
 //!
-//! The Java program in `xtask/java/golden` writes those of kafka-protocol, most of them from the case
-//! files in `kafka-protocol/tests/golden/cases`, and those of kafka-producer. What they hold is in the
-//! README beside them. The same program reads record batches that we wrote, which makes it an oracle.
+//! The Java program in `xtask/java/golden` writes those of kafka-protocol, its messages from the cases
+//! of `oracle`, and those of kafka-producer. What they hold is in the README beside them. The same
+//! program reads record batches that we wrote, which makes it an oracle.
 
 use std::fs;
 use std::path::Path;
@@ -10,15 +10,17 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::java::{self, ClassPath, Java};
+use crate::oracle;
 
-/// Writes all golden files anew, from nothing but the case files.
+/// Writes all golden files anew, from nothing but the schemas.
 pub(crate) fn run(root: &Path) -> Result<()> {
     let golden = root.join("kafka-protocol/tests/golden");
     let output = root.join("target/java/golden-files");
     java::recreate(&output)?;
     let mut command = program(root)?.command(&[], MAIN_CLASS)?;
-    command.arg("write").arg(golden.join("cases")).arg(&output);
+    command.arg("write").arg(&output);
     java::run(&mut command, "make the golden files")?;
+    oracle::write_golden(root, &output.join("messages"))?;
 
     // Only now, when all are made, the old ones go: a case that is no more leaves no file behind.
     for name in MADE_FOLDERS {
@@ -35,6 +37,13 @@ pub(crate) fn read_batches(root: &Path, input: &Path) -> Result<()> {
     let mut command = program(root)?.command(&[], MAIN_CLASS)?;
     command.arg("read-batches").arg(input);
     java::run(&mut command, "read record batches")
+}
+
+/// Has Java write every message of `cases`, one a line, and puts what it wrote into `output`.
+pub(crate) fn write_messages(root: &Path, cases: &Path, output: &Path) -> Result<()> {
+    let mut command = program(root)?.command(&[], MAIN_CLASS)?;
+    command.arg("write-messages").arg(cases).arg(output);
+    java::run(&mut command, "write messages")
 }
 
 fn program(root: &Path) -> Result<ClassPath> {

@@ -8,6 +8,7 @@ mod golden;
 mod interop;
 mod java;
 mod kafka;
+mod oracle;
 mod outside;
 mod schema;
 mod schemas;
@@ -32,6 +33,8 @@ cargo xtask <task>
   golden             write the golden files of the codec and the producer with Java's own classes
                      (needs mvn, javac)
   golden read DIR    let Java read the record batches in DIR/*.bin, and print what it sees
+  oracle             every message in every version, and record batches of every codec and level: our
+                     codec held against Java's own classes (needs mvn, javac)
   interop            what our producer writes, Kafka's own clients read: tests of kafka-producer
                      against a cluster of their own (needs mvn, javac)
   kafka up [--brokers 1|3] [--port P] [--name NAME]
@@ -66,6 +69,7 @@ fn run() -> Result<()> {
         ["codegen", "--check"] => codegen::check(&root),
         ["golden"] => golden::run(&root),
         ["golden", "read", dir] => golden::read_batches(&root, Path::new(dir)),
+        ["oracle"] => oracle::run(&root),
         ["interop"] => interop::run(&root),
         ["kafka", options @ ..] => kafka::run(&root, options),
         [] | ["help" | "--help" | "-h"] => {

@@ -23,14 +23,23 @@ pub(crate) fn golden_lines(relative: &str) -> Vec<String> {
     text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
 }
 
-/// Every schema with code: requests, responses and data messages that have versions.
+/// Every schema with generated code: requests, responses and data messages that have versions.
 pub(crate) fn schemas() -> Vec<Value> {
+    schemas_where(|schema| schema["type"] != "header" && schema["validVersions"] != "none")
+}
+
+/// The schemas of the headers, whose code is written by hand.
+pub(crate) fn headers() -> Vec<Value> {
+    schemas_where(|schema| schema["type"] == "header")
+}
+
+fn schemas_where(is_wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
     let mut schemas = Vec::new();
     for file in fs::read_dir(path("schemas")).unwrap() {
         let file = file.unwrap().path();
         if file.extension().is_some_and(|extension| extension == "json") {
             let schema: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
-            if schema["type"] != "header" && schema["validVersions"] != "none" {
+            if is_wanted(&schema) {
                 schemas.push(schema);
             }
         }

@@ -11,7 +11,8 @@ import java.util.stream.Stream;
  * batches that something else wrote.
  *
  * <pre>
- * Golden write CASES OUTPUT           from the case files in CASES, all golden files into OUTPUT
+ * Golden write OUTPUT                 all golden files but the messages into OUTPUT
+ * Golden write-messages CASES OUTPUT  every case of the file CASES as Java writes it, to the file OUTPUT
  * Golden read-batches INPUT [OUTPUT]  every *.bin in INPUT as text, to files in OUTPUT or to stdout
  * </pre>
  *
@@ -22,25 +23,25 @@ public final class Golden {
     private Golden() {}
 
     public static void main(String[] args) throws Exception {
-        if (args.length == 3 && args[0].equals("write")) {
-            write(Path.of(args[1]), Path.of(args[2]));
+        if (args.length == 2 && args[0].equals("write")) {
+            write(Path.of(args[1]));
+        } else if (args.length == 3 && args[0].equals("write-messages")) {
+            MessageCases.write(Path.of(args[1]), Path.of(args[2]));
         } else if (args.length == 2 && args[0].equals("read-batches")) {
             readBatches(Path.of(args[1]), null);
         } else if (args.length == 3 && args[0].equals("read-batches")) {
             readBatches(Path.of(args[1]), Path.of(args[2]));
         } else {
-            System.err.println("usage: Golden write CASES OUTPUT | read-batches INPUT [OUTPUT]");
+            System.err.println("usage: Golden write OUTPUT"
+                + " | write-messages CASES OUTPUT | read-batches INPUT [OUTPUT]");
             System.exit(2);
         }
     }
 
-    private static void write(Path cases, Path output) throws Exception {
+    private static void write(Path output) throws IOException {
         Map<String, Batches.Batch> batches = Batches.all();
         for (Map.Entry<String, Batches.Batch> entry : batches.entrySet()) {
             entry.getValue().toText().writeTo(output.resolve("batches/" + entry.getKey() + ".txt"));
-        }
-        for (Path path : filesEndingIn(cases, ".json")) {
-            Messages.write(path, output.resolve("messages"), batches);
         }
         Tables.errors().writeTo(output.resolve("errors.txt"));
         Tables.apis().writeTo(output.resolve("apis.txt"));

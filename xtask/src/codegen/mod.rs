@@ -18,7 +18,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use self::model::Message;
+use self::model::{Message, StructField};
 use crate::schema::{Kind, Schema};
 
 /// Writes the generated files, and removes what is no longer generated.
@@ -95,6 +95,37 @@ impl Unit<'_> {
     }
 }
 
+/// A generated struct, and how Kafka and Rust name its fields.
+pub(crate) struct RustStruct {
+    /// Its path below `kafka_protocol::messages`.
+    pub(crate) path: String,
+    /// Kafka's name, if it is a message and no part of one.
+    pub(crate) message: Option<String>,
+    /// Kafka's name and Rust's of each field.
+    pub(crate) fields: Vec<(String, String)>,
+    /// Whether it may have unknown tagged fields.
+    pub(crate) is_flexible: bool,
+}
+
+/// Every struct that is generated from the schemas.
+pub(crate) fn structs(schemas: &[Schema]) -> Result<Vec<RustStruct>> {
+    let mut structs = Vec::new();
+    for unit in units(schemas)? {
+        for message in resolve(&unit)? {
+            for this in &message.structs {
+                let names = |field: &StructField| (field.kafka_name.clone(), field.name.clone());
+                structs.push(RustStruct {
+                    path: format!("{}::{}", unit.module(), this.name),
+                    message: this.used_by.is_empty().then(|| message.schema.name.clone()),
+                    fields: this.fields.iter().map(names).collect(),
+                    is_flexible: !this.flexible.is_none(),
+                });
+            }
+        }
+    }
+    Ok(structs)
+}
+
 fn generate(root: &Path) -> Result<BTreeMap<PathBuf, String>> {
     let schemas = Schema::read_all(root)?;
     let units = units(&schemas)?;
@@ -145,7 +176,8 @@ fn units(schemas: &[Schema]) -> Result<Vec<Unit<'_>>> {
     Ok(units.into_values().collect())
 }
 
-fn unit_file(unit: &Unit<'_>) -> Result<String> {
+/// The messages of a file. A struct name that several of them declare gets the message's in front.
+fn resolve<'s>(unit: &Unit<'s>) -> Result<Vec<Message<'s>>> {
     let mut seen = BTreeSet::new();
     let mut repeated = BTreeSet::new();
     for schema in &unit.schemas {
@@ -155,10 +187,14 @@ fn unit_file(unit: &Unit<'_>) -> Result<String> {
             }
         }
     }
+    let resolve = |schema: &&'s Schema| Message::resolve(schema, |name| repeated.contains(name));
+    unit.schemas.iter().map(resolve).collect()
+}
+
+fn unit_file(unit: &Unit<'_>) -> Result<String> {
     let response = unit.schemas.iter().find(|schema| schema.kind == Kind::Response);
     let mut body = String::new();
-    for schema in &unit.schemas {
-        let message = Message::resolve(schema, |name| repeated.contains(name))?;
+    for message in resolve(unit)? {
         body += &items::message_items(&message, response.map(|schema| schema.name.as_str()));
     }
     let title = match unit.request().and_then(|request| request.api_key) {

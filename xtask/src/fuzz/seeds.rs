@@ -51,27 +51,18 @@ fn seeds(golden: &Path, target: &str) -> Result<Vec<Seed>> {
     }
 }
 
-/// API key, version and message: every golden one of this direction, and for each version of an API
-/// that has none, bytes that many messages can be read from.
+/// API key, version and message: every golden one of this direction.
 fn messages(golden: &Path, direction: &str) -> Result<Vec<Seed>> {
     let mut seeds = Vec::new();
     for line in lines(&golden.join("apis.txt"))? {
         let words: Vec<&str> = line.split(' ').collect();
-        let [key, _, api, .., headers] = words[..] else { bail!("`{line}` is not an API") };
-        // Otherwise the API was removed.
-        let Some(headers) = headers.strip_prefix("headers=") else { continue };
-        let message = format!("{api}{direction}");
-        let mut cases = cases(golden, &message)?;
-        if cases.is_empty() {
-            for versions in headers.split(',') {
-                let (version, flexible) = versions.split_once(':').with_context(|| line.clone())?;
-                let name = format!("{message}-v{version}");
-                let bytes = vec![u8::from(flexible.starts_with('2')); 64];
-                cases.push(Case { name, version: version.parse()?, bytes });
-            }
+        // An API without the rest was removed.
+        let [key, _, api, _, ..] = words[..] else { bail!("`{line}` is not an API") };
+        if words.contains(&"none") {
+            continue;
         }
         let key = key.parse::<i16>()?;
-        for Case { name, version, bytes } in cases {
+        for Case { name, version, bytes } in cases(golden, &format!("{api}{direction}"))? {
             seeds.push((name, [&key.to_be_bytes()[..], &version.to_be_bytes(), &bytes].concat()));
         }
     }
@@ -85,10 +76,10 @@ struct Case {
     bytes: Vec<u8>,
 }
 
-/// All golden bytes of a message, at every version; none if there is no file of it.
+/// All golden bytes of a message, at every version.
 fn cases(golden: &Path, message: &str) -> Result<Vec<Case>> {
     let path = golden.join("messages").join(message).with_extension("txt");
-    let lines = if path.exists() { lines(&path)? } else { Vec::new() };
+    let lines = lines(&path)?;
     let case = |line: &String| {
         let words: Vec<&str> = line.split(' ').collect();
         let [version, case, hex] = words[..] else { return None };
