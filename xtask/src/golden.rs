@@ -46,6 +46,23 @@ pub(crate) fn write_messages(root: &Path, cases: &Path, output: &Path) -> Result
     java::run(&mut command, "write messages")
 }
 
+/// Has Java read the batches of `input` as [`read_batches`] does, into files in `output`, and write its
+/// own of every codec and level into `java`.
+pub(crate) fn exchange_batches(
+    root: &Path,
+    input: &Path,
+    output: &Path,
+    java: &Path,
+) -> Result<()> {
+    let program = program(root)?;
+    let mut command = program.command(&[], MAIN_CLASS)?;
+    command.arg("read-batches").arg(input).arg(output);
+    java::run(&mut command, "read our record batches")?;
+    let mut command = program.command(&[], MAIN_CLASS)?;
+    command.arg("write-batches").arg(java);
+    java::run(&mut command, "write record batches")
+}
+
 fn program(root: &Path) -> Result<ClassPath> {
     let java = Java::new(root);
     let kafka = java.clients()?;

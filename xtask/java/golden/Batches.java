@@ -3,6 +3,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Predicate;
+import java.util.stream.IntStream;
 
 import org.apache.kafka.common.compress.Compression;
 import org.apache.kafka.common.message.LeaderChangeMessage;
@@ -49,6 +50,35 @@ final class Batches {
         batches.addCleaned();
         batches.addOldMagic();
         return batches.batches;
+    }
+
+    /**
+     * Every codec at every level; of zstd's, of which there are 131095, those from -22 on, some beyond,
+     * and the last. And what {@link #all} has of magic 2.
+     */
+    static Map<String, ByteBuffer> everyLevel() {
+        Map<String, ByteBuffer> batches = new TreeMap<>();
+        all().forEach((name, batch) -> {
+            if (!name.startsWith("magic")) {
+                batches.put(name, batch.bytes());
+            }
+        });
+        Map<String, Compression> levels = new TreeMap<>();
+        levels.put("none_none", Compression.NONE);
+        levels.put("snappy_none", Compression.snappy().build());
+        IntStream.concat(IntStream.of(-1), IntStream.rangeClosed(1, 9)).forEach(level ->
+            levels.put("gzip_" + level, Compression.gzip().level(level).build()));
+        IntStream.rangeClosed(1, 17).forEach(level ->
+            levels.put("lz4_" + level, Compression.lz4().level(level).build()));
+        IntStream.concat(IntStream.of(-131_072, -1_000, -100), IntStream.rangeClosed(-22, 22))
+            .forEach(level -> levels.put("zstd_" + level, Compression.zstd().level(level).build()));
+        levels.forEach((name, compression) -> {
+            Writer writer = new Writer().compression(compression);
+            batches.put(name + "_single", writer.write(GoldenRecords.single()));
+            batches.put(name + "_mixed", writer.write(GoldenRecords.mixed()));
+            batches.put(name + "_large", writer.write(GoldenRecords.large()));
+        });
+        return batches;
     }
 
     private void addCodecs() {

@@ -13,6 +13,7 @@ import java.util.stream.Stream;
  * <pre>
  * Golden write OUTPUT                 all golden files but the messages into OUTPUT
  * Golden write-messages CASES OUTPUT  every case of the file CASES as Java writes it, to the file OUTPUT
+ * Golden write-batches OUTPUT         batches of every codec and level: NAME.bin and NAME.txt
  * Golden read-batches INPUT [OUTPUT]  every *.bin in INPUT as text, to files in OUTPUT or to stdout
  * </pre>
  *
@@ -27,13 +28,16 @@ public final class Golden {
             write(Path.of(args[1]));
         } else if (args.length == 3 && args[0].equals("write-messages")) {
             MessageCases.write(Path.of(args[1]), Path.of(args[2]));
+        } else if (args.length == 2 && args[0].equals("write-batches")) {
+            writeBatches(Path.of(args[1]));
         } else if (args.length == 2 && args[0].equals("read-batches")) {
             readBatches(Path.of(args[1]), null);
         } else if (args.length == 3 && args[0].equals("read-batches")) {
             readBatches(Path.of(args[1]), Path.of(args[2]));
         } else {
             System.err.println("usage: Golden write OUTPUT"
-                + " | write-messages CASES OUTPUT | read-batches INPUT [OUTPUT]");
+                + " | write-messages CASES OUTPUT | write-batches OUTPUT"
+                + " | read-batches INPUT [OUTPUT]");
             System.exit(2);
         }
     }
@@ -48,6 +52,14 @@ public final class Golden {
         Primitives.vectors().writeTo(output.resolve("primitives.txt"));
         Plugins.partitions().writeTo(output.resolve("producer/partitions.txt"));
         Plugins.serializers().writeTo(output.resolve("producer/serializers.txt"));
+    }
+
+    private static void writeBatches(Path output) throws IOException {
+        for (Map.Entry<String, ByteBuffer> entry : Batches.everyLevel().entrySet()) {
+            ByteBuffer bytes = entry.getValue();
+            Files.write(output.resolve(entry.getKey() + ".bin"), GoldenFile.bytes(bytes));
+            Files.write(output.resolve(entry.getKey() + ".txt"), BatchText.of(bytes));
+        }
     }
 
     /** A file Java refuses gives one {@code error:} line, and exit status 1 in the end. */

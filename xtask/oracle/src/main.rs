@@ -1,5 +1,9 @@
 //! Our half of `cargo xtask oracle`.
 
+mod batch_text;
+mod batches;
+mod content;
+mod hex;
 mod json;
 mod messages;
 
@@ -22,6 +26,10 @@ fn run() -> Result<()> {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args.as_slice() {
         ["messages", cases, java] => messages::compare(cases.as_ref(), java.as_ref()),
-        _ => bail!("usage: oracle messages CASES JAVA"),
+        ["write-batches", folder] => batches::write(folder.as_ref()),
+        ["batches", folder] => batches::compare(folder.as_ref()),
+        _ => {
+            bail!("usage: oracle messages CASES JAVA | write-batches FOLDER/ours | batches FOLDER")
+        }
     }
 }

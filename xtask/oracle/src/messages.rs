@@ -10,6 +10,7 @@ use bytes::Bytes;
 use kafka_protocol::{DecodeError, EncodeError, Encoder, Message, RequestHeader, ResponseHeader};
 use serde_json::Value;
 
+use crate::hex::{from_hex, to_hex};
 use crate::json::{FromJson, Object};
 
 /// A line of the case file, and the line that Java wrote for it.
@@ -149,18 +150,6 @@ fn difference(ours: &[u8], java: &[u8]) -> Option<usize> {
     let shorter = ours.len().min(java.len());
     let at = ours.iter().zip(java).position(|(ours, java)| ours != java).unwrap_or(shorter);
     (at < ours.len().max(java.len())).then_some(at)
-}
-
-fn from_hex(text: &str) -> Result<Bytes> {
-    let digits = if text == "-" { "" } else { text };
-    ensure!(digits.len().is_multiple_of(2), "`{text}` is not hex");
-    let byte = |at| digits.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
-    let bytes: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(byte).collect();
-    Ok(bytes.with_context(|| format!("`{text}` is not hex"))?.into())
-}
-
-fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 macro_rules! structs {

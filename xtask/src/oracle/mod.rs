@@ -38,7 +38,8 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     let folder = Folder::new(root)?;
     let matrix = folder.ask_java()?;
     let binary = folder.build()?;
-    folder.compare_messages(&binary, &matrix)
+    folder.compare_messages(&binary, &matrix)?;
+    folder.compare_batches(&binary)
 }
 
 /// Writes the golden messages: every case but those of [`Family::Lengths`], which would be most of the
@@ -137,6 +138,19 @@ impl<'r> Folder<'r> {
             matrix.cases() - compared
         );
         Ok(())
+    }
+
+    fn compare_batches(&self, binary: &Path) -> Result<()> {
+        let batches = self.path.join("batches");
+        let [ours, by_java, java] = ["ours", "ours-by-java", "java"].map(|name| batches.join(name));
+        for folder in [&ours, &by_java, &java] {
+            java::recreate(folder)?;
+        }
+        let mut oracle = Command::new(binary);
+        java::run(oracle.arg("write-batches").arg(&ours), "write our record batches")?;
+        golden::exchange_batches(self.root, &ours, &by_java, &java)?;
+        let mut oracle = Command::new(binary);
+        java::run(oracle.arg("batches").arg(&batches), "compare record batches")
     }
 
     fn read(&self, name: &str) -> Result<String> {
