@@ -8,13 +8,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::cargo::cargo;
-use crate::{codegen, fuzz, interop, java, outside, tidy};
+use crate::{codegen, fuzz, interop, java, oracle, outside, tidy};
 
 /// What a step did: it ran, or the tool that it needs is not here.
 pub(crate) enum Done {
     Ran,
     Skipped(&'static str),
 }
+
+const NO_JAVA: Done = Done::Skipped("Java (java, javac) or Maven (mvn) is not installed");
 
 type Step = (&'static str, fn(&Path) -> Result<Done>);
 
@@ -30,6 +32,7 @@ const STEPS: &[Step] = &[
     ("swarm smoke", swarm),
     ("loom", loom),
     ("fuzz smoke", |root| fuzz::run(root, &["--seconds", "10"]).map(|()| Done::Ran)),
+    ("oracle", oracle),
     ("real Kafka", real_kafka),
 ];
 
@@ -64,6 +67,7 @@ fn seconds(time: Duration) -> String {
 fn format(root: &Path) -> Result<Done> {
     cargo(root, ".", &["fmt", "--all", "--check"])?;
     cargo(root, "fuzz", &["fmt", "--check"])?;
+    cargo(root, "xtask/oracle", &["fmt", "--check"])?;
     Ok(Done::Ran)
 }
 
@@ -135,9 +139,20 @@ fn documentation(root: &Path) -> Result<Done> {
     Ok(Done::Ran)
 }
 
+/// The whole of it, which takes half a minute. Its crate builds only behind it, with the table it wrote.
+fn oracle(root: &Path) -> Result<Done> {
+    if !java::is_installed() {
+        return Ok(NO_JAVA);
+    }
+    oracle::run(root)?;
+    let lint = ["clippy", "--quiet", "--target-dir", "../../target/oracle/build"];
+    cargo(root, "xtask/oracle", &[&lint[..], &["--", "-D", "warnings"]].concat())?;
+    Ok(Done::Ran)
+}
+
 fn real_kafka(root: &Path) -> Result<Done> {
     if !java::is_installed() {
-        return Ok(Done::Skipped("Java (java, javac) or Maven (mvn) is not installed"));
+        return Ok(NO_JAVA);
     }
     interop::run(root).map(|()| Done::Ran)
 }
@@ -148,7 +163,7 @@ fn deny(root: &Path) -> Result<Done> {
     if !version.status.success() {
         return Ok(Done::Skipped("cargo-deny is not installed"));
     }
-    for dir in [".", "fuzz"] {
+    for dir in [".", "fuzz", "xtask/oracle"] {
         let config = root.join("deny.toml");
         let Some(config) = config.to_str() else { bail!("the path of deny.toml is not UTF-8") };
         let args =

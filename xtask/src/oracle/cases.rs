@@ -119,3 +119,28 @@ pub(super) fn check(cases: &[Case<'_>], matrix: &Matrix) -> Result<()> {
     ensure!(counted == expected, "{counted:?} cases were made, the schemas say {expected:?}");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cases_are_those_of_the_matrix() {
+        let schemas = Schema::read_all(&crate::root()).unwrap();
+        let matrix = Matrix::of(&schemas).unwrap();
+        assert_eq!((matrix.messages, matrix.versions), (195, 640));
+        let mut cases = all(&schemas).unwrap();
+        check(&cases, &matrix).unwrap();
+        cases.pop();
+        assert!(check(&cases, &matrix).is_err());
+    }
+
+    #[test]
+    fn a_foreign_field_comes_from_the_nearest_version_that_has_it() {
+        let schemas = Schema::read_all(&crate::root()).unwrap();
+        let schema = schemas.iter().find(|schema| schema.name == "ProduceRequest").unwrap();
+        let foreign = |version| foreign_fields(schema, version).unwrap();
+        assert_eq!(foreign(12), [("TopicData.TopicId".to_owned(), 13)]);
+        assert_eq!(foreign(13), [("TopicData.Name".to_owned(), 12)]);
+    }
+}

@@ -390,3 +390,112 @@ pub(super) fn json_name(name: &str) -> String {
 pub(super) fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// Pairs of fields with one type, by the path of their struct, and whether some value tells them
+    /// apart.
+    type Pairs = BTreeMap<(String, String, String), bool>;
+
+    fn tell_apart(
+        schema: &Schema,
+        fields: &[Field],
+        version: i16,
+        path: &str,
+        of: &Value,
+        pairs: &mut Pairs,
+    ) {
+        let fields: Vec<&Field> =
+            fields.iter().filter(|field| field.versions.contains(version)).collect();
+        for (n, one) in fields.iter().enumerate() {
+            for other in fields[n + 1..].iter().filter(|other| other.ty == one.ty) {
+                let key = (path.to_owned(), one.name.clone(), other.name.clone());
+                let differ = of.get(json_name(&one.name)) != of.get(json_name(&other.name));
+                *pairs.entry(key).or_default() |= differ;
+            }
+            let path = join(path, &one.name);
+            let inner = struct_fields(schema, one).unwrap();
+            let structs = match of.get(json_name(&one.name)) {
+                Some(Value::Array(elements)) => elements.iter().collect(),
+                Some(value) => vec![value],
+                None => Vec::new(),
+            };
+            for value in structs.into_iter().filter(|value| value.is_object()) {
+                tell_apart(schema, inner, version, &path, value, pairs);
+            }
+        }
+    }
+
+    /// Else the oracle would not see that the generator mixed them up.
+    #[test]
+    fn two_fields_of_one_type_differ_in_some_family() {
+        let mut pairs_seen = 0;
+        for schema in Schema::read_all(&crate::root()).unwrap() {
+            for version in schema.valid_versions.iter() {
+                let mut pairs = Pairs::new();
+                for family in Family::ALL {
+                    let value = value(&schema, version, family).unwrap();
+                    tell_apart(&schema, &schema.fields, version, "", &value, &mut pairs);
+                }
+                let same: Vec<_> = pairs.iter().filter(|(_, differ)| !**differ).collect();
+                assert!(same.is_empty(), "{} v{version}: {same:?}", schema.name);
+                pairs_seen += pairs.len();
+            }
+        }
+        assert!(pairs_seen > 1_500, "{pairs_seen}");
+    }
+
+    fn at_default(
+        schema: &Schema,
+        fields: &[Field],
+        version: i16,
+        of: &Value,
+        found: &mut Vec<String>,
+    ) {
+        for field in fields.iter().filter(|field| field.versions.contains(version)) {
+            let value = of.get(json_name(&field.name));
+            let default = default_of(schema, field, version).unwrap();
+            if value.is_none_or(|value| *value == default) {
+                found.push(field.name.clone());
+            }
+            let inner = struct_fields(schema, field).unwrap();
+            let structs = match value {
+                Some(Value::Array(elements)) => elements.iter().collect(),
+                value => value.into_iter().collect::<Vec<_>>(),
+            };
+            for value in structs {
+                at_default(schema, inner, version, value, found);
+            }
+        }
+    }
+
+    /// So every field is written, and one that is dropped is missed. A struct without fields in a version
+    /// has nothing else to be.
+    #[test]
+    fn no_field_of_a_populated_value_is_at_its_default() {
+        for schema in Schema::read_all(&crate::root()).unwrap() {
+            for version in schema.valid_versions.iter() {
+                let value = value(&schema, version, Family::Populated).unwrap();
+                let mut found = Vec::new();
+                at_default(&schema, &schema.fields, version, &value, &mut found);
+                assert!(found.is_empty(), "{} v{version}: {found:?}", schema.name);
+            }
+        }
+    }
+
+    #[test]
+    fn nulls_are_where_the_version_allows_them() {
+        let schemas = Schema::read_all(&crate::root()).unwrap();
+        let schema = schemas.iter().find(|schema| schema.name == "MetadataRequest").unwrap();
+        let topics = |version, family| value(schema, version, family).unwrap()["topics"].clone();
+        assert!(topics(0, Family::Nulls).is_array() && topics(1, Family::Nulls).is_null());
+        // Names are null inside of it.
+        assert!(topics(12, Family::InnerNulls)[0]["name"].is_null());
+        assert!(topics(12, Family::Several)[1]["name"].is_null());
+        assert!(topics(12, Family::Several)[2]["name"].is_string());
+    }
+}
