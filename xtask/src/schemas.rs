@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use crate::java;
 use crate::schema::{Schema, schemas_dir};
 
-const KAFKA_VERSION: &str = "4.4.0";
+pub(crate) const KAFKA_VERSION: &str = "4.4.0";
 
 pub(crate) fn run(root: &Path) -> Result<()> {
     let work = root.join("target/schemas");

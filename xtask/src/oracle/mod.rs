@@ -32,6 +32,7 @@ use self::values::Family;
 use crate::golden;
 use crate::java;
 use crate::schema::Schema;
+use crate::schemas::KAFKA_VERSION;
 
 /// Compares all messages, then record batches.
 pub(crate) fn run(root: &Path) -> Result<()> {
@@ -55,7 +56,7 @@ pub(crate) fn write_golden(root: &Path, output: &Path) -> Result<()> {
         if family == Family::Lengths.name() || family.starts_with(FOREIGN) {
             continue;
         }
-        let text = files.entry(message.to_owned()).or_insert_with(|| GOLDEN_HEAD.to_owned());
+        let text = files.entry(message.to_owned()).or_insert_with(golden_head);
         writeln!(text, "v{version} {family} {java}")?;
     }
     java::recreate(output)?;
@@ -66,10 +67,12 @@ pub(crate) fn write_golden(root: &Path, output: &Path) -> Result<()> {
     Ok(())
 }
 
-const GOLDEN_HEAD: &str = "\
-# Made by `cargo xtask golden` with kafka-clients 4.4.0; see README.md. Do not edit.
-# vVERSION FAMILY HEX, where - is no bytes at all
-";
+fn golden_head() -> String {
+    format!(
+        "# Made by `cargo xtask golden` with kafka-clients {KAFKA_VERSION}; see README.md. Do not edit.\n\
+         # vVERSION FAMILY HEX, where - is no bytes at all\n"
+    )
+}
 
 /// `target/oracle` of the workspace.
 struct Folder<'r> {

@@ -19,7 +19,7 @@ pub(super) const UNKNOWN_TAGS: &str = "unknownTaggedFields";
 
 /// A way to fill every field of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Family {
+pub(super) enum Family {
     /// The schema's defaults; the nearest to them where the version cannot say a default.
     Defaults,
     /// No field at its default, two elements in every array, all values different.
@@ -45,7 +45,7 @@ pub(crate) enum Family {
 }
 
 impl Family {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Defaults,
         Self::Populated,
         Self::Several,
@@ -59,7 +59,7 @@ impl Family {
         Self::UnknownTags,
     ];
 
-    pub(crate) fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Defaults => "defaults",
             Self::Populated => "populated",
@@ -76,7 +76,7 @@ impl Family {
     }
 
     /// Whether there is such a value in a version.
-    pub(crate) fn is_of(self, is_flexible: bool) -> bool {
+    pub(super) fn is_of(self, is_flexible: bool) -> bool {
         is_flexible || self != Self::UnknownTags
     }
 
