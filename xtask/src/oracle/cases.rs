@@ -11,7 +11,7 @@ use crate::versions::Versions;
 pub(super) struct Case<'s> {
     pub(super) message: &'s str,
     pub(super) version: i16,
-    /// The version whose fields the value has: `version`, but for [`foreign`] cases.
+    /// The version whose fields the value has: `version`, but for [`FOREIGN`] cases.
     pub(super) read_as: i16,
     /// The family's name, or [`FOREIGN`] and the path of a field.
     pub(super) family: String,
