@@ -21,8 +21,20 @@ pub(crate) struct Batch {
 pub(crate) struct Rejection {
     pub(crate) code: ErrorCode,
     pub(crate) message: &'static str,
-    /// Whether this is said even if the broker is not the leader.
-    pub(crate) is_early: bool,
+    pub(crate) stage: Stage,
+}
+
+/// When a broker notices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// When it first looks for transactions: the whole request fails.
+    Request,
+    /// Before it asks whether it leads the partition.
+    Partition,
+    /// When it looks at the offset, before the size.
+    Offset,
+    /// Behind the check of the size, which is this one.
+    Records { batch_len: usize },
 }
 
 /// What is checked.
@@ -30,8 +42,9 @@ pub(crate) struct Rejection {
 pub(crate) struct BatchChecks {
     pub(crate) crc: bool,
     pub(crate) records: bool,
-    pub(crate) batch_len_max: usize,
 }
+
+type Reason = (ErrorCode, &'static str);
 
 /// Offset of the batch length field, and of what it counts.
 const LENGTH_AT: usize = 8;
@@ -49,50 +62,58 @@ pub(crate) fn check(
     checks: &BatchChecks,
 ) -> Result<Batch, Rejection> {
     let records = records.to_bytes();
-    let Some(len) = batch_len(&records)? else {
+    let Some(len) = batch_len(&records, Stage::Request)? else {
         return early(ErrorCode::INVALID_RECORD, "there must be one record batch");
     };
     if records.get(MAGIC_AT) != Some(&2) {
         return early(ErrorCode::INVALID_RECORD, "record batches must have magic 2");
     }
     // What follows and is not a whole batch is cut off, as Kafka does.
-    if batch_len(&records.slice(len..))?.is_some() {
+    if batch_len(&records.slice(len..), Stage::Partition)?.is_some() {
         return early(ErrorCode::INVALID_RECORD, "there must be exactly one record batch");
     }
     let bytes = records.slice(..len);
-    if len > checks.batch_len_max && len >= RecordBatchHeader::LEN {
-        return late(ErrorCode::MESSAGE_TOO_LARGE, "the batch is larger than message.max.bytes");
-    }
+    let late =
+        |(code, message)| Rejection { code, message, stage: Stage::Records { batch_len: len } };
     let Ok(header) = RecordBatchHeader::decode(&bytes) else {
-        return late(ErrorCode::CORRUPT_MESSAGE, "the batch is shorter than its header");
+        return Err(late((ErrorCode::CORRUPT_MESSAGE, "the batch is shorter than its header")));
     };
     let codec = header.attributes.compression();
     if produce_version < ZSTD_FROM && codec == Some(Compression::Zstd) {
         let message = "zstd needs Produce version 7 or later";
         return early(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE, message);
     }
-    check_header(&header, &bytes, checks)?;
+    if header.base_offset != 0 {
+        let (code, message) = (ErrorCode::INVALID_RECORD, "the base offset must be 0");
+        return Err(Rejection { code, message, stage: Stage::Offset });
+    }
+    check_header(&header, &bytes, checks).map_err(late)?;
     if checks.records {
-        check_records(&bytes)?;
+        check_records(&bytes).map_err(late)?;
     }
     Ok(Batch { header, bytes })
 }
 
 /// Length of the batch at the front, `None` if it is not all there. Batches begin alike in every
 /// format up to the magic, which is looked at only if there is one.
-fn batch_len(records: &[u8]) -> Result<Option<usize>, Rejection> {
+fn batch_len(records: &[u8], stage: Stage) -> Result<Option<usize>, Rejection> {
+    let fail = |code, message| Err(Rejection { code, message, stage });
     let length = records.get(LENGTH_AT..).and_then(|rest| rest.first_chunk());
     let Some(length) = length.map(|length| i32::from_be_bytes(*length)) else { return Ok(None) };
+    if length > i32::MAX - LENGTH_COUNTS_FROM as i32 {
+        // Kafka adds them up, and has no code for what comes of it.
+        return fail(ErrorCode::UNKNOWN_SERVER_ERROR, "the batch length is too large");
+    }
     let length = usize::try_from(length).ok().filter(|length| *length >= LENGTH_MIN);
     let Some(length) = length else {
-        return early(ErrorCode::CORRUPT_MESSAGE, "the batch length is too small");
+        return fail(ErrorCode::CORRUPT_MESSAGE, "the batch length is too small");
     };
     match records.get(MAGIC_AT) {
         Some(0..=2) => {
             let len = length + LENGTH_COUNTS_FROM;
             Ok((len <= records.len()).then_some(len))
         }
-        Some(_) => early(ErrorCode::CORRUPT_MESSAGE, "there is no such magic"),
+        Some(_) => fail(ErrorCode::CORRUPT_MESSAGE, "there is no such magic"),
         None => Ok(None),
     }
 }
@@ -101,17 +122,14 @@ fn check_header(
     header: &RecordBatchHeader,
     bytes: &Bytes,
     checks: &BatchChecks,
-) -> Result<(), Rejection> {
-    let invalid = |message| late(ErrorCode::INVALID_RECORD, message);
-    if header.base_offset != 0 {
-        return invalid("the base offset must be 0");
-    }
+) -> Result<(), Reason> {
+    let invalid = |message| Err((ErrorCode::INVALID_RECORD, message));
     if checks.crc && header.check_crc(bytes).is_err() {
-        return late(ErrorCode::CORRUPT_MESSAGE, "the CRC does not match the bytes");
+        return Err((ErrorCode::CORRUPT_MESSAGE, "the CRC does not match the bytes"));
     }
     if header.attributes.compression().is_none() {
         // Kafka does not expect it and has no better code.
-        return late(ErrorCode::UNKNOWN_SERVER_ERROR, "there is no such codec");
+        return Err((ErrorCode::UNKNOWN_SERVER_ERROR, "there is no such codec"));
     }
     if header.record_count <= 0 || header.last_offset_delta < 0 {
         return invalid("the batch is empty");
@@ -129,35 +147,29 @@ fn check_header(
 }
 
 /// Reads every record: they must be as many as the header says, and numbered from 0 on.
-fn check_records(bytes: &Bytes) -> Result<(), Rejection> {
+fn check_records(bytes: &Bytes) -> Result<(), Reason> {
+    let invalid = |message| Err((ErrorCode::INVALID_RECORD, message));
     let limits = DecodeLimits::DEFAULT;
     let batch = RecordBatch::decode_with(&mut bytes.clone(), CrcCheck::Skip, &limits);
     let batch = match batch {
         Ok(batch) => batch,
         Err(error) if matches!(error.kind(), DecodeErrorKind::Compression(_)) => {
             let message = "the records cannot be decompressed";
-            return late(ErrorCode::UNKNOWN_SERVER_ERROR, message);
+            return Err((ErrorCode::UNKNOWN_SERVER_ERROR, message));
         }
-        Err(_) => return late(ErrorCode::INVALID_RECORD, "the batch cannot be read"),
+        Err(_) => return invalid("the batch cannot be read"),
     };
     let mut count = 0;
     for record in &batch {
         match record {
             Ok(record) if record.offset == count => count += 1,
-            Ok(_) => {
-                let message = "the records are not numbered from 0 on";
-                return late(ErrorCode::INVALID_RECORD, message);
-            }
-            Err(_) => return late(ErrorCode::INVALID_RECORD, "a record cannot be read"),
+            Ok(_) => return invalid("the records are not numbered from 0 on"),
+            Err(_) => return invalid("a record cannot be read"),
         }
     }
     Ok(())
 }
 
 fn early<T>(code: ErrorCode, message: &'static str) -> Result<T, Rejection> {
-    Err(Rejection { code, message, is_early: true })
-}
-
-fn late<T>(code: ErrorCode, message: &'static str) -> Result<T, Rejection> {
-    Err(Rejection { code, message, is_early: false })
+    Err(Rejection { code, message, stage: Stage::Partition })
 }

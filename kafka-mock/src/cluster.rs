@@ -153,7 +153,6 @@ impl MockCluster {
             checks: BatchChecks {
                 crc: config.check_crc,
                 records: config.check_records && !config.discard,
-                batch_len_max: config.message_max_bytes,
             },
             frame_len_max: config.request_max_bytes,
         }

@@ -59,9 +59,10 @@ impl MockCluster {
     pub fn recreate_topic(&mut self, topic: &str) -> Result<(), ErrorCode> {
         let old = self.state.topics.remove(topic).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
         self.state.may_wake_fetches = true;
+        let configs = old.configs;
         let replicas = old.partitions.into_iter().map(|partition| partition.replicas).collect();
         let id = self.state.new_topic_id();
-        self.state.insert_topic(topic, id, replicas);
+        self.state.insert_topic(topic, id, replicas, configs);
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use crate::log::PartitionLog;
 use crate::producers::ProducerStates;
 use crate::request::APIS;
 use crate::seed::Seed;
-use crate::topics::{Partition, Topics, is_valid_name};
+use crate::topics::{Partition, TopicConfigs, Topics, is_valid_name};
 use crate::{BrokerId, MockConfig};
 
 #[derive(Debug)]
@@ -99,7 +99,7 @@ impl ClusterState {
     ) -> Result<(), ErrorCode> {
         let replicas = self.new_topic(name, partitions, replication_factor)?;
         let id = self.new_topic_id();
-        self.insert_topic(name, id, replicas);
+        self.insert_topic(name, id, replicas, TopicConfigs::default());
         Ok(())
     }
 
@@ -132,10 +132,13 @@ impl ClusterState {
         if self.topics.get(name).is_some() {
             return Err(ErrorCode::TOPIC_ALREADY_EXISTS);
         }
+        if replication_factor <= 0 {
+            return Err(ErrorCode::INVALID_REPLICATION_FACTOR);
+        }
         let Some(partitions) = usize::try_from(partitions).ok().filter(|count| *count > 0) else {
             return Err(ErrorCode::INVALID_PARTITIONS);
         };
-        if !(1..=self.brokers.len()).contains(&usize::try_from(replication_factor).unwrap_or(0)) {
+        if usize::try_from(replication_factor).unwrap_or(0) > self.brokers.len() {
             return Err(ErrorCode::INVALID_REPLICATION_FACTOR);
         }
         self.check_partition_count(partitions)
@@ -149,9 +152,15 @@ impl ClusterState {
     }
 
     /// Creates a topic with these replicas, the first of each partition leading.
-    pub(crate) fn insert_topic(&mut self, name: &str, id: Uuid, replicas: Vec<Int32Array>) {
+    pub(crate) fn insert_topic(
+        &mut self,
+        name: &str,
+        id: Uuid,
+        replicas: Vec<Int32Array>,
+        configs: TopicConfigs,
+    ) {
         let partitions = replicas.into_iter().map(new_partition).collect();
-        self.topics.insert(name, id, partitions);
+        self.topics.insert(name, id, partitions, configs);
     }
 
     /// Adds partitions to a topic, up to `count`.

@@ -1,5 +1,6 @@
 //! Topics and their partitions: who leads, and what is in the log.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use kafka_protocol::{ErrorCode, Int32Array, KafkaString, Uuid};
@@ -21,6 +22,14 @@ pub(crate) struct Topic {
     pub(crate) name: KafkaString,
     pub(crate) id: Uuid,
     pub(crate) partitions: Vec<Partition>,
+    pub(crate) configs: TopicConfigs,
+}
+
+/// What its creator wished for, as far as it matters here.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct TopicConfigs {
+    /// Largest batch in bytes (`max.message.bytes`), if not the cluster's `message.max.bytes`.
+    pub(crate) max_message_bytes: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -35,11 +44,17 @@ pub(crate) struct Partition {
 }
 
 impl Topics {
-    pub(crate) fn insert(&mut self, name: &str, id: Uuid, partitions: Vec<Partition>) {
+    pub(crate) fn insert(
+        &mut self,
+        name: &str,
+        id: Uuid,
+        partitions: Vec<Partition>,
+        configs: TopicConfigs,
+    ) {
         self.remove(name);
         self.partitions += partitions.len();
         self.names.insert(id, name.to_owned());
-        let topic = Topic { name: name.into(), id, partitions };
+        let topic = Topic { name: name.into(), id, partitions, configs };
         self.by_name.insert(name.to_owned(), topic);
     }
 
@@ -96,19 +111,24 @@ impl Topics {
 }
 
 impl Partition {
-    /// Whether `broker` may answer for it; `epoch` is what the client knows, -1 if it does not say.
+    /// Whether `broker` may answer for it; `epoch` is what the client knows, if it says so.
     ///
     /// # Errors
-    /// What Kafka answers if not (KIP-320).
-    pub(crate) fn check_leader(&self, broker: BrokerId, epoch: i32) -> Result<(), ErrorCode> {
-        if self.leader != Some(broker) {
-            return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+    /// What Kafka answers if not (KIP-320). A replica tells of the epoch first.
+    pub(crate) fn check_leader(
+        &self,
+        broker: BrokerId,
+        epoch: Option<i32>,
+    ) -> Result<(), ErrorCode> {
+        let is_leader = self.leader == Some(broker);
+        if is_leader || self.replicas.as_slice().contains(&broker.0) {
+            match epoch.map(|epoch| epoch.cmp(&self.leader_epoch)) {
+                Some(Ordering::Less) => return Err(ErrorCode::FENCED_LEADER_EPOCH),
+                Some(Ordering::Greater) => return Err(ErrorCode::UNKNOWN_LEADER_EPOCH),
+                Some(Ordering::Equal) | None => {}
+            }
         }
-        match epoch {
-            epoch if epoch < 0 || epoch == self.leader_epoch => Ok(()),
-            epoch if epoch < self.leader_epoch => Err(ErrorCode::FENCED_LEADER_EPOCH),
-            _ => Err(ErrorCode::UNKNOWN_LEADER_EPOCH),
-        }
+        if is_leader { Ok(()) } else { Err(ErrorCode::NOT_LEADER_OR_FOLLOWER) }
     }
 
     /// The leader's id as responses give it, -1 for none.

@@ -8,7 +8,7 @@ use kafka_protocol::messages::create_topics::{
 };
 use kafka_protocol::{ErrorCode, Int32Array};
 
-use super::{Answer, Call};
+use super::{Answer, Call, topic_configs};
 use crate::BrokerId;
 use crate::state::ClusterState;
 
@@ -74,12 +74,13 @@ fn create(
         state.check_new_topic(&topic.name, replicas.len() as i32, 1)?;
         replicas
     };
+    let configs = topic_configs::parse(&topic.configs)?;
     let num_partitions = replicas.len() as i32;
     let factor = replicas.first().map_or(0, |replicas| replicas.len());
     // What is only validated gets an id as well, as from Kafka.
     let topic_id = state.new_topic_id();
     if !validate_only {
-        state.insert_topic(&topic.name, topic_id, replicas);
+        state.insert_topic(&topic.name, topic_id, replicas, configs);
     }
     Ok(CreatableTopicResult {
         topic_id,
@@ -90,19 +91,21 @@ fn create(
     })
 }
 
-/// Replicas by hand: partitions from 0 on, each with brokers that exist, none twice.
+/// Replicas by hand: partitions from 0 on, each with as many brokers that exist, none twice.
 fn assigned(
     state: &ClusterState,
     assignments: &[CreatableReplicaAssignment],
 ) -> Result<Vec<Int32Array>, ErrorCode> {
     let mut sorted: Vec<_> = assignments.iter().collect();
     sorted.sort_by_key(|assignment| assignment.partition_index);
+    let replication_factor = sorted.first().map_or(0, |first| first.broker_ids.len());
     let is_valid = |(index, assignment): (i32, &&CreatableReplicaAssignment)| {
         let brokers = assignment.broker_ids.as_slice();
         let is_broker = |id: &i32| state.brokers.contains_key(&BrokerId(*id));
         let is_once = |id: &&i32| brokers.iter().filter(|other| other == id).count() == 1;
         assignment.partition_index == index
             && !brokers.is_empty()
+            && brokers.len() == replication_factor
             && brokers.len() <= state.brokers.len()
             && brokers.iter().all(is_broker)
             && brokers.iter().all(|id| is_once(&id))

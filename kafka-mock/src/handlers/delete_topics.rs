@@ -1,5 +1,7 @@
 //! DeleteTopics, by name or by id.
 
+use std::collections::BTreeMap;
+
 use kafka_protocol::messages::DeleteTopicsRequest;
 use kafka_protocol::messages::delete_topics::{
     DeletableTopicResult, DeleteTopicState, DeleteTopicsResponse,
@@ -18,13 +20,24 @@ pub(super) fn handle(
     call: &Call,
     request: &DeleteTopicsRequest,
 ) -> Answer {
-    let responses = if call.version >= TOPIC_ID_FROM {
-        let topics = request.topics.iter();
-        topics.map(|topic| delete(state, call, topic.name.as_ref(), topic.topic_id)).collect()
+    let asked: Vec<(Option<&KafkaString>, Uuid)> = if call.version >= TOPIC_ID_FROM {
+        request.topics.iter().map(|topic| (topic.name.as_ref(), topic.topic_id)).collect()
     } else {
-        let names = request.topic_names.iter();
-        names.map(|name| delete(state, call, Some(name), Uuid::ZERO)).collect()
+        request.topic_names.iter().map(|name| (Some(name), Uuid::ZERO)).collect()
     };
+    let mut counts = BTreeMap::new();
+    for topic in &asked {
+        *counts.entry(*topic).or_insert(0) += 1;
+    }
+    let mut responses = Vec::with_capacity(counts.len());
+    for (name, id) in asked {
+        responses.push(match counts.remove(&(name, id)) {
+            Some(1) => delete(state, call, name, id),
+            Some(_) => answer(name.cloned(), id, ErrorCode::INVALID_REQUEST),
+            // One that comes twice is answered once.
+            None => continue,
+        });
+    }
     let response = DeleteTopicsResponse { responses, ..Default::default() };
     call.respond::<DeleteTopicsRequest>(&response)
 }
@@ -44,12 +57,6 @@ fn delete(
     name: Option<&KafkaString>,
     id: Uuid,
 ) -> DeletableTopicResult {
-    let answer = |name: Option<KafkaString>, id, error_code: ErrorCode| DeletableTopicResult {
-        name,
-        topic_id: id,
-        error_code,
-        ..Default::default()
-    };
     if name.is_some() != id.is_zero() {
         return answer(name.cloned(), id, ErrorCode::INVALID_REQUEST);
     }
@@ -63,4 +70,12 @@ fn delete(
         state.may_wake_fetches = true;
     }
     answer(Some(name), id, fault.map_or(ErrorCode::NONE, |fault| fault.code))
+}
+
+fn answer(
+    name: Option<KafkaString>,
+    topic_id: Uuid,
+    error_code: ErrorCode,
+) -> DeletableTopicResult {
+    DeletableTopicResult { name, topic_id, error_code, ..Default::default() }
 }

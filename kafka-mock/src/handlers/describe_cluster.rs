@@ -4,7 +4,7 @@ use kafka_protocol::ErrorCode;
 use kafka_protocol::messages::DescribeClusterRequest;
 use kafka_protocol::messages::describe_cluster::{DescribeClusterBroker, DescribeClusterResponse};
 
-use super::{Answer, Call};
+use super::{Answer, CLUSTER_OPERATIONS, Call};
 use crate::state::ClusterState;
 
 /// Endpoint types of the request (KIP-919).
@@ -37,6 +37,10 @@ pub(super) fn handle(
         cluster_id: state.cluster_id.clone(),
         controller_id: state.controller_id(),
         brokers: brokers.collect(),
+        cluster_authorized_operations: match request.include_cluster_authorized_operations {
+            true => CLUSTER_OPERATIONS,
+            false => i32::MIN,
+        },
         ..Default::default()
     };
     call.respond::<DescribeClusterRequest>(&response)

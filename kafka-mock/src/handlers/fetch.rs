@@ -24,6 +24,8 @@ const TOPIC_ID_FROM: i16 = 13;
 const LEADER_HINT_FROM: i16 = 16;
 /// Most bytes of batches in an answer, whatever the client asks for (`fetch.max.bytes`).
 const RESPONSE_BYTES_MAX: usize = 55 * 1024 * 1024;
+/// `session_epoch` of a client that ends its session, if it has one, and asks without (KIP-227).
+const FINAL_EPOCH: i32 = -1;
 /// `isolation_level` of a consumer that wants to hear of aborted transactions.
 const READ_COMMITTED: i8 = 1;
 
@@ -42,7 +44,7 @@ pub(super) fn answer(
     request: &FetchRequest,
     is_over: bool,
 ) -> Option<Answer> {
-    if request.session_id != 0 {
+    if request.session_id != 0 && request.session_epoch != FINAL_EPOCH {
         let error_code = ErrorCode::FETCH_SESSION_ID_NOT_FOUND;
         let response = FetchResponse { error_code, ..Default::default() };
         return Some(call.respond::<FetchRequest>(&response));
@@ -164,7 +166,8 @@ impl<'a> Read<'a> {
         let partition = index
             .and_then(|index| found.partitions.get(index))
             .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
-        partition.check_leader(self.call.broker, asked.current_leader_epoch)?;
+        let epoch = Some(asked.current_leader_epoch).filter(|epoch| *epoch >= 0);
+        partition.check_leader(self.call.broker, epoch)?;
         let readable = partition.log.start_offset()..=partition.log.end_offset();
         if !readable.contains(&asked.fetch_offset) {
             return Err(ErrorCode::OFFSET_OUT_OF_RANGE);

@@ -1,6 +1,6 @@
 //! ListOffsets: the first and last offset of a partition, or the one of a timestamp.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use kafka_protocol::ErrorCode;
 use kafka_protocol::messages::ListOffsetsRequest;
@@ -26,16 +26,21 @@ const LATEST_TIERED: i64 = -5;
 const EARLIEST_PENDING_UPLOAD: i64 = -6;
 
 pub(super) fn handle(state: &ClusterState, call: &Call, request: &ListOffsetsRequest) -> Answer {
-    let mut topics = Vec::with_capacity(request.topics.len());
-    let mut seen = BTreeSet::new();
+    let mut counts = BTreeMap::new();
     for topic in &request.topics {
-        let answers = topic.partitions.iter().map(|asked| {
-            let found = if seen.insert((&topic.name, asked.partition_index)) {
-                find(state, call, &topic.name, asked)
-            } else {
-                Err(ErrorCode::INVALID_REQUEST)
+        for asked in &topic.partitions {
+            *counts.entry((&topic.name, asked.partition_index)).or_insert(0) += 1;
+        }
+    }
+    let mut topics = Vec::with_capacity(request.topics.len());
+    for topic in &request.topics {
+        let answers = topic.partitions.iter().filter_map(|asked| {
+            // A partition that is asked for twice is answered once.
+            let found = match counts.remove(&(&topic.name, asked.partition_index))? {
+                1 => find(state, call, &topic.name, asked),
+                _ => Err(ErrorCode::INVALID_REQUEST),
             };
-            answer(asked, call.version, found)
+            Some(answer(asked, call.version, found))
         });
         topics.push(ListOffsetsTopicResponse {
             name: topic.name.clone(),
@@ -75,7 +80,8 @@ fn find(
         .topics
         .partition(topic, asked.partition_index)
         .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
-    partition.check_leader(call.broker, asked.current_leader_epoch)?;
+    let epoch = Some(asked.current_leader_epoch).filter(|epoch| *epoch != -1);
+    partition.check_leader(call.broker, epoch)?;
     Ok(offset_of(partition, asked.timestamp))
 }
 

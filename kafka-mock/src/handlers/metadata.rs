@@ -9,7 +9,7 @@ use kafka_protocol::messages::metadata::{
 };
 use kafka_protocol::{ErrorCode, KafkaString, Uuid};
 
-use super::{Answer, Call};
+use super::{Answer, CLUSTER_OPERATIONS, Call, TOPIC_OPERATIONS};
 use crate::AutoCreate;
 use crate::faults::Target;
 use crate::state::ClusterState;
@@ -19,6 +19,10 @@ use crate::topics::{Partition, Topic, is_valid_name};
 const TOPIC_ID_FROM: i16 = 12;
 
 pub(super) fn handle(state: &mut ClusterState, call: &Call, request: &MetadataRequest) -> Answer {
+    let asked_for = request.topics.as_deref().unwrap_or_default();
+    if let Some(error) = fault_of(asked_for, call.version) {
+        return call.respond::<MetadataRequest>(&refused(asked_for, error));
+    }
     let topics = match asked(request, call.version) {
         None => state.topics.iter().map(|topic| describe(call, topic)).collect(),
         Some(topics) => topics_asked(state, call, request, topics),
@@ -29,13 +33,21 @@ pub(super) fn handle(state: &mut ClusterState, call: &Call, request: &MetadataRe
         port: address.port,
         ..Default::default()
     });
-    let response = MetadataResponse {
+    let mut response = MetadataResponse {
         brokers: brokers.collect(),
         cluster_id: Some(state.cluster_id.clone()),
         controller_id: state.controller_id(),
         topics,
         ..Default::default()
     };
+    if request.include_cluster_authorized_operations {
+        response.cluster_authorized_operations = CLUSTER_OPERATIONS;
+    }
+    if request.include_topic_authorized_operations {
+        for topic in &mut response.topics {
+            topic.topic_authorized_operations = TOPIC_OPERATIONS;
+        }
+    }
     call.respond::<MetadataRequest>(&response)
 }
 
@@ -67,23 +79,36 @@ fn topics_asked(
     topics: &[MetadataRequestTopic],
 ) -> Vec<MetadataResponseTopic> {
     let is_id = |topic: &&MetadataRequestTopic| !topic.topic_id.is_zero();
-    let by_id = topics.iter().any(|topic| is_id(&topic));
-    if call.version < TOPIC_ID_FROM && (by_id || topics.iter().any(|topic| topic.name.is_none())) {
-        let refused = |topic: &MetadataRequestTopic| {
-            // Before version 12 a name must not be null, in the answer either.
-            let name = topic.name.clone().unwrap_or_default();
-            failed(ErrorCode::INVALID_REQUEST, Some(name), Uuid::ZERO)
-        };
-        return topics.iter().map(refused).collect();
-    }
     // If one topic is named by its id, Kafka looks at ids alone.
-    if by_id {
+    if topics.iter().any(|topic| is_id(&topic)) {
         let ids: BTreeSet<Uuid> = topics.iter().filter(is_id).map(|t| t.topic_id).collect();
         return ids.into_iter().map(|id| by_its_id(state, call, id)).collect();
     }
     let may_create = request.allow_auto_topic_creation;
     let names: BTreeSet<&KafkaString> = topics.iter().filter_map(|t| t.name.as_ref()).collect();
     names.into_iter().map(|name| by_name(state, call, name, may_create)).collect()
+}
+
+/// Why a request is not looked at any further, if so: ids come with version 12, and a topic has a name
+/// or an id.
+fn fault_of(topics: &[MetadataRequestTopic], version: i16) -> Option<ErrorCode> {
+    let by_id = topics.iter().any(|topic| !topic.topic_id.is_zero());
+    let nameless = topics.iter().any(|topic| topic.name.is_none());
+    match version {
+        ..TOPIC_ID_FROM if by_id || nameless => Some(ErrorCode::INVALID_REQUEST),
+        // Kafka does not expect it and has no better code.
+        TOPIC_ID_FROM.. if nameless && !by_id => Some(ErrorCode::UNKNOWN_SERVER_ERROR),
+        _ => None,
+    }
+}
+
+/// The answer to such a request: what it asked for, and nothing of the cluster.
+fn refused(topics: &[MetadataRequestTopic], error_code: ErrorCode) -> MetadataResponse {
+    let topic = |topic: &MetadataRequestTopic| {
+        failed(error_code, Some(topic.name.clone().unwrap_or_default()), topic.topic_id)
+    };
+    let topics = topics.iter().map(topic).collect();
+    MetadataResponse { topics, controller_id: -1, error_code, ..Default::default() }
 }
 
 fn by_its_id(state: &ClusterState, call: &Call, id: Uuid) -> MetadataResponseTopic {

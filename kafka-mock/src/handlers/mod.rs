@@ -10,6 +10,7 @@ mod init_producer_id;
 mod list_offsets;
 mod metadata;
 mod produce;
+mod topic_configs;
 
 use std::time::Duration;
 
@@ -44,6 +45,11 @@ pub(crate) enum Answer {
     /// Try again when there is more to read, or after this time.
     Wait(Box<FetchRequest>, Duration),
 }
+
+/// What a client may do to a topic, and to the cluster, where nothing is forbidden: a bit for each of
+/// Java's `AclOperation`s that there is.
+const TOPIC_OPERATIONS: i32 = 0x0df8;
+const CLUSTER_OPERATIONS: i32 = 0x1fa0;
 
 impl Call {
     /// The answer to a request of type `R`.

@@ -1,14 +1,16 @@
 //! Produce: batches into logs.
 
+use std::collections::BTreeMap;
+
 use kafka_protocol::messages::ProduceRequest;
 use kafka_protocol::messages::produce::{
     LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, ProduceResponse, TopicProduceData,
     TopicProduceResponse,
 };
-use kafka_protocol::{ErrorCode, KafkaString};
+use kafka_protocol::{ErrorCode, KafkaString, Uuid};
 
 use super::{Answer, Call};
-use crate::batch::{Batch, Rejection};
+use crate::batch::{Batch, Rejection, Stage};
 use crate::coordinator::ProducerIdAndEpoch;
 use crate::faults::Target;
 use crate::journal::CloseReason;
@@ -24,26 +26,41 @@ const TOPIC_ID_FROM: i16 = 13;
 pub(super) fn handle(state: &mut ClusterState, call: &Call, produce: CheckedProduce) -> Answer {
     let CheckedProduce { request, batches } = produce;
     let refused = refuse_all(&request, &batches);
+    let mut left = times_named(&request);
     let mut batches = batches.into_iter();
     let mut response = ProduceResponse::default();
+    let mut places = BTreeMap::new();
     let mut has_failed = false;
     for topic in &request.topic_data {
-        let mut answers = Vec::with_capacity(topic.partition_data.len());
         for (partition, batch) in topic.partition_data.iter().zip(&mut batches) {
+            if let Some(times) = left.get_mut(&(topic.topic_id, &topic.name, partition.index)) {
+                *times -= 1;
+                if *times > 0 {
+                    continue;
+                }
+            }
             let write = Write { call, request: &request, topic, index: partition.index };
             let appended = match refused {
-                Some(error) => Err(error.into()),
+                Some(refused) => {
+                    state.counters.rejected += 1;
+                    Err(refused)
+                }
                 None => write.append_with_faults(state, batch),
             };
             has_failed |= appended.is_err();
-            answers.push(write.answer(state, appended, &mut response.node_endpoints));
+            let answer = write.answer(state, appended, &mut response.node_endpoints);
+            let place = *places.entry((topic.topic_id, &topic.name)).or_insert_with(|| {
+                response.responses.push(TopicProduceResponse {
+                    name: topic.name.clone(),
+                    topic_id: topic.topic_id,
+                    ..Default::default()
+                });
+                response.responses.len() - 1
+            });
+            if let Some(of_topic) = response.responses.get_mut(place) {
+                of_topic.partition_responses.push(answer);
+            }
         }
-        response.responses.push(TopicProduceResponse {
-            name: topic.name.clone(),
-            topic_id: topic.topic_id,
-            partition_responses: answers,
-            ..Default::default()
-        });
     }
     match request.acks {
         0 if has_failed => Answer::Close(CloseReason::FailedWithoutAcks),
@@ -62,11 +79,31 @@ pub(super) fn targets(state: &ClusterState, request: &ProduceRequest) -> Vec<Tar
     targets
 }
 
-/// Why no partition of the request can be written, if so.
-fn refuse_all(request: &ProduceRequest, batches: &[Result<Batch, Rejection>]) -> Option<ErrorCode> {
-    let is_transactional = |batch: &Batch| batch.header.attributes.is_transactional();
-    if request.transactional_id.is_none() && batches.iter().flatten().any(is_transactional) {
-        return Some(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
+/// How often a request names each partition. A broker keeps the last batch of each, and answers once.
+fn times_named(request: &ProduceRequest) -> BTreeMap<(Uuid, &KafkaString, i32), usize> {
+    let mut times = BTreeMap::new();
+    for topic in &request.topic_data {
+        for partition in &topic.partition_data {
+            *times.entry((topic.topic_id, &topic.name, partition.index)).or_insert(0) += 1;
+        }
+    }
+    times
+}
+
+/// Why no partition of the request can be written, if so. A broker looks at one batch after the other,
+/// until one is of a transaction.
+fn refuse_all(request: &ProduceRequest, batches: &[Result<Batch, Rejection>]) -> Option<Refused> {
+    for batch in batches {
+        match batch {
+            Err(rejection) if rejection.stage == Stage::Request => {
+                return Some((*rejection).into());
+            }
+            Ok(batch) if batch.header.attributes.is_transactional() => {
+                let error = ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+                return request.transactional_id.is_none().then(|| error.into());
+            }
+            _ => {}
+        }
     }
     None
 }
@@ -88,6 +125,7 @@ struct Appended {
 }
 
 /// Why a batch was not appended.
+#[derive(Clone, Copy)]
 struct Refused {
     code: ErrorCode,
     message: Option<&'static str>,
@@ -144,25 +182,35 @@ impl Write<'_> {
         name: &str,
         batch: Result<Batch, Rejection>,
     ) -> Result<Appended, Refused> {
+        let configs = state.topics.get(name).map(|topic| topic.configs).unwrap_or_default();
+        let batch_len_max = configs.max_message_bytes.unwrap_or(state.config.message_max_bytes);
         let Some(partition) = state.topics.partition_mut(name, self.index) else {
             return Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.into());
         };
-        if let Err(rejection) = &batch {
-            if rejection.is_early {
-                return Err((*rejection).into());
-            }
+        if let Err(rejection @ Rejection { stage: Stage::Request | Stage::Partition, .. }) = &batch
+        {
+            return Err((*rejection).into());
         }
         if !(-1..=1).contains(&self.request.acks) {
             return Err(ErrorCode::INVALID_REQUIRED_ACKS.into());
         }
-        partition.check_leader(self.call.broker, -1)?;
+        partition.check_leader(self.call.broker, None)?;
         if let Ok(batch) = &batch {
             self.check_transaction(&state.coordinator, batch)?;
         }
         let log_start_offset = partition.log.start_offset();
         let tell_start = |refused: Refused| Refused { log_start_offset, ..refused };
+        let batch_len = match &batch {
+            Ok(batch) => batch.bytes.len(),
+            Err(Rejection { stage: Stage::Records { batch_len }, .. }) => *batch_len,
+            Err(_) => 0,
+        };
+        if batch_len > batch_len_max {
+            let message = Some("the batch is larger than max.message.bytes");
+            return Err(Refused { message, ..ErrorCode::MESSAGE_TOO_LARGE.into() });
+        }
         let batch = batch.map_err(|rejection| match rejection.code {
-            ErrorCode::CORRUPT_MESSAGE | ErrorCode::MESSAGE_TOO_LARGE => rejection.into(),
+            ErrorCode::CORRUPT_MESSAGE => rejection.into(),
             _ => tell_start(rejection.into()),
         })?;
         let sequenced = partition.producers.check(&batch.header);
