@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::cargo::cargo;
-use crate::{codegen, fuzz, interop, java, oracle, outside, tidy};
+use crate::{codegen, conformance, fuzz, interop, java, kafka, oracle, outside, tidy};
 
 /// What a step did: it ran, or the tool that it needs is not here.
 pub(crate) enum Done {
@@ -34,6 +34,7 @@ const STEPS: &[Step] = &[
     ("fuzz smoke", |root| fuzz::run(root, &["--seconds", "10"]).map(|()| Done::Ran)),
     ("oracle", oracle),
     ("real Kafka", real_kafka),
+    ("other clients", other_clients),
 ];
 
 /// Runs every step, the failed ones too, and ends with a table of what each one took.
@@ -150,11 +151,26 @@ fn oracle(root: &Path) -> Result<Done> {
     Ok(Done::Ran)
 }
 
+/// Our producer, and the mock, beside one real cluster.
 fn real_kafka(root: &Path) -> Result<Done> {
     if !java::is_installed() {
         return Ok(NO_JAVA);
     }
-    interop::run(root).map(|()| Done::Ran)
+    let interop = interop::Tests::prepare(root)?;
+    conformance::prepare(root)?;
+    kafka::with_cluster(root, "ci", |cluster| {
+        conformance::against_kafka(root, cluster, conformance::Mode::Compare)?;
+        interop.run(root, cluster)
+    })?;
+    Ok(Done::Ran)
+}
+
+/// Others than ours, against the mock; and the mock against what Kafka answered.
+fn other_clients(root: &Path) -> Result<Done> {
+    if !java::is_installed() {
+        return Ok(NO_JAVA);
+    }
+    conformance::without_kafka(root).map(|()| Done::Ran)
 }
 
 /// Without advisories: their database is not a registry package.

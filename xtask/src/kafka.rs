@@ -11,6 +11,7 @@
 //!                                 data/              its logs: topics and metadata
 //! ```
 
+mod borrowed;
 mod cluster;
 mod probe;
 mod process;
@@ -20,8 +21,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 
-pub(crate) use cluster::Cluster;
-pub(crate) use settings::Layout;
+pub(crate) use borrowed::{Running, with_cluster};
+use cluster::Cluster;
+use settings::Layout;
 
 /// `up`, `down` or `restart`, with their options.
 pub(crate) fn run(root: &Path, args: &[&str]) -> Result<()> {

@@ -3,6 +3,7 @@
 mod cargo;
 mod ci;
 mod codegen;
+mod conformance;
 mod fuzz;
 mod golden;
 mod interop;
@@ -37,6 +38,10 @@ cargo xtask <task>
                      codec held against Java's own classes (needs mvn, javac)
   interop            what our producer writes, Kafka's own clients read: tests of kafka-producer
                      against a cluster of their own (needs mvn, javac)
+  conformance [--write]
+                     the mock and Kafka answer alike to the same requests, and Java's clients and
+                     franz-go get along with the mock (needs mvn, javac; go if it is there); --write:
+                     what Kafka answers now is what the tests of kafka-mock expect
   kafka up [--brokers 1|3] [--port P] [--name NAME]
                      a fresh Kafka cluster on this machine, unless it is up (needs mvn, java)
   kafka restart BROKER [--name NAME]
@@ -70,6 +75,7 @@ fn run() -> Result<()> {
         ["golden"] => golden::run(&root),
         ["golden", "read", dir] => golden::read_batches(&root, Path::new(dir)),
         ["oracle"] => oracle::run(&root),
+        ["conformance", options @ ..] => conformance::run(&root, options),
         ["interop"] => interop::run(&root),
         ["kafka", options @ ..] => kafka::run(&root, options),
         [] | ["help" | "--help" | "-h"] => {
