@@ -34,7 +34,11 @@ fn seeds(golden: &Path, target: &str) -> Result<Vec<Seed>> {
             headers.extend(cases(golden, "ResponseHeader")?);
             Ok(headers.into_iter().map(|case| (case.name, case.bytes)).collect())
         }
-        "builder" | "record_batch" => batches(golden, ""),
+        // What is made of the bytes by the `arbitrary` crate needs no more than bytes that differ.
+        "builder" | "record_batch" | "net_connection" | "net_handshake" | "net_in_flight" => {
+            batches(golden, "")
+        }
+        "kafka_codec" => streams(golden),
         "record_batches" => {
             let batches = batches(golden, "")?;
             let pair = |((first, one), (second, two)): (&Seed, &Seed)| {
@@ -93,6 +97,24 @@ fn cases(golden: &Path, message: &str) -> Result<Vec<Case>> {
     cases.collect()
 }
 
+/// The largest frame, eight sizes of reads, and a stream of frames: every golden answer and batch.
+fn streams(golden: &Path) -> Result<Vec<Seed>> {
+    let mut frames = batches(golden, "")?;
+    for message in ["ApiVersionsResponse", "MetadataResponse", "ProduceRequest"] {
+        frames.extend(cases(golden, message)?.into_iter().map(|case| (case.name, case.bytes)));
+    }
+    let stream = |frames: &[Seed]| {
+        let mut stream = vec![0x40, 0, 0, 2, 3, 5, 8, 16, 64, 255];
+        for (_, frame) in frames {
+            stream.extend_from_slice(&i32::try_from(frame.len())?.to_be_bytes());
+            stream.extend_from_slice(frame);
+        }
+        Ok((frames[0].0.clone(), stream))
+    };
+    frames.retain(|(_, frame)| frame.len() <= 0x4000);
+    frames.chunks(FRAMES_OF_A_STREAM).map(stream).collect()
+}
+
 /// The golden batches whose file name begins so.
 fn batches(golden: &Path, prefix: &str) -> Result<Vec<Seed>> {
     let mut batches = Vec::new();
@@ -122,6 +144,9 @@ fn bytes(hex: &str) -> Option<Vec<u8>> {
 
 /// Longest seed in bytes: libFuzzer makes inputs as long as the longest, and long ones are slow.
 const SEED_LEN_MAX: usize = 16 * 1024;
+
+/// Frames that follow each other in the seed of a stream.
+const FRAMES_OF_A_STREAM: usize = 4;
 
 /// Bytes of a batch in front of its records.
 const BATCH_HEADER_LEN: usize = 61;
