@@ -1,5 +1,7 @@
 //! The codec held against Java's bytes, random messages and hostile input.
 
+mod bombs;
+mod bound;
 mod edges;
 mod frames;
 mod golden_batches;
