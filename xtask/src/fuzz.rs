@@ -3,8 +3,9 @@
 //! Needs neither cargo-fuzz nor nightly: coverage guidance takes nothing but compiler flags. There
 //! is no address sanitizer, since our code has no `unsafe` and is several times faster without it;
 //! `cargo fuzz run` brings it. What is found stays in `fuzz/corpus` and `fuzz/artifacts`, where
-//! cargo-fuzz has it too.
+//! cargo-fuzz has it too; what is worth keeping is packed into `fuzz/minimised`.
 
+mod minimised;
 mod seeds;
 
 use std::fs;
@@ -13,7 +14,8 @@ use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// Writes the seeds, and runs the targets unless `--seeds-only` is among the arguments.
+/// Writes the seeds and what is checked in beside them, and runs the targets, unless `--seeds-only`
+/// or `--minimise` is among the arguments.
 pub(crate) fn run(root: &Path, args: &[&str]) -> Result<()> {
     let options = Options::parse(args)?;
     let fuzz = root.join("fuzz");
@@ -25,16 +27,25 @@ pub(crate) fn run(root: &Path, args: &[&str]) -> Result<()> {
     }
     for target in &targets {
         seeds::write(root, &fuzz.join("corpus").join(target), target)?;
+        minimised::unpack(&fuzz, target)?;
     }
     if options.seeds_only {
         return Ok(());
     }
     let binaries = build(root, &fuzz, &targets)?;
-    println!("{:20}{}", "target", Stats::COLUMNS);
+    let len_max = minimised::ALL_LEN_MAX / names(&fuzz.join("fuzz_targets"))?.len();
+    let columns = if options.minimise { minimised::COLUMNS } else { Stats::COLUMNS };
+    println!("{:20}{columns}", "target");
     let mut failures = Vec::new();
     for target in &targets {
-        match smoke(&fuzz, &binaries.join(target), target, options.seconds) {
-            Ok(stats) => println!("{target:20}{}", stats.row()),
+        let binary = binaries.join(target);
+        let row = if options.minimise {
+            minimised::pack(root, &binary, target, len_max)
+        } else {
+            smoke(&fuzz, &binary, target, options.seconds).map(|stats| stats.row())
+        };
+        match row {
+            Ok(row) => println!("{target:20}{row}"),
             Err(failure) => {
                 println!("{target:20}{:>12}", "FAILED");
                 failures.push(format!("{target}: {failure:#}"));
@@ -49,16 +60,21 @@ struct Options<'a> {
     seconds: u32,
     target: Option<&'a str>,
     seeds_only: bool,
+    minimise: bool,
 }
 
 impl<'a> Options<'a> {
     fn parse(mut args: &[&'a str]) -> Result<Self> {
-        let mut options = Self { seconds: 10, target: None, seeds_only: false };
+        let mut options = Self { seconds: 10, target: None, seeds_only: false, minimise: false };
         loop {
             args = match args {
                 [] => return Ok(options),
                 ["--seeds-only", rest @ ..] => {
                     options.seeds_only = true;
+                    rest
+                }
+                ["--minimise", rest @ ..] => {
+                    options.minimise = true;
                     rest
                 }
                 ["--target", target, rest @ ..] => {

@@ -27,8 +27,9 @@ cargo xtask <task>
   ci                 every check but the tests, with the time of each
   tidy               house rules: sizes, names, leftovers
   outside            a crate outside the workspace that depends on the codec alone
-  fuzz [--seconds N] [--target NAME] [--seeds-only]
+  fuzz [--seconds N] [--target NAME] [--seeds-only | --minimise]
                      every fuzz target for N seconds each (10), from seeds made of the golden files
+                     and what is in fuzz/minimised; --minimise: pack what was found into that
   schemas            write kafka-protocol/schemas/ from the published kafka-clients jar (needs mvn)
   codegen [--check]  write kafka-protocol/src/messages/ from the schemas; --check: fail if stale
   golden             write the golden files of the codec and the producer with Java's own classes
