@@ -1,5 +1,6 @@
 //! The workspace's own tools, as `cargo xtask <task>`.
 
+mod bounds;
 mod cargo;
 mod ci;
 mod codegen;
@@ -27,6 +28,8 @@ cargo xtask <task>
   ci                 every check but the tests, with the time of each
   tidy               house rules: sizes, names, leftovers
   outside            a crate outside the workspace that depends on the codec alone
+  bounds             the memory bound of every message, held against golden frames that are cut off
+                     and changed at every byte; writes the worst into docs/memory-bounds.md
   fuzz [--seconds N] [--target NAME] [--seeds-only | --minimise]
                      every fuzz target for N seconds each (10), from seeds made of the golden files
                      and what is in fuzz/minimised; --minimise: pack what was found into that
@@ -67,6 +70,7 @@ fn run() -> Result<()> {
     let root = root();
     match args.as_slice() {
         ["ci"] => ci::run(&root),
+        ["bounds"] => bounds::run(&root),
         ["tidy"] => tidy::run(&root),
         ["outside"] => outside::run(&root),
         ["fuzz", options @ ..] => fuzz::run(&root, options),

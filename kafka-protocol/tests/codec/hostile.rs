@@ -8,11 +8,9 @@ use kafka_protocol::records::{RecordBatch, RecordBatchBuilder};
 use kafka_protocol::{
     ApiKey, DecodeErrorKind, DecodeLimits, Message, RequestHeader, ResponseHeader,
 };
-use serde_json::Value;
 
 use crate::bound::{allocated, decode_within_bound};
-use crate::random::Writer;
-use crate::support::{MessageVisitor, from_hex, golden_lines, schemas, visit_message};
+use crate::support::{MessageVisitor, visit_message};
 
 /// Reads `bytes` as a message in every version, and holds the memory against the bound.
 struct WithinBound<'b>(&'b Bytes);
@@ -64,32 +62,6 @@ fn bytes_of_other_services_are_errors() {
     }
 }
 
-/// Every golden frame cut at every byte, and with every byte replaced by the ones that hurt most.
-#[test]
-fn damaged_messages_stay_within_their_bound() {
-    struct Damaged;
-    impl MessageVisitor for Damaged {
-        fn visit<M: Message>(self) {
-            for line in golden_lines(&format!("messages/{}.txt", M::NAME)) {
-                let words: Vec<&str> = line.split(' ').collect();
-                let (version, bytes) = (words[0][1..].parse().unwrap(), from_hex(words[2]));
-                for at in 0..bytes.len() {
-                    let _ = decode_within_bound::<M>(version, &bytes.slice(..at));
-                    for byte in [0x00, 0x7f, 0x80, 0xff] {
-                        let mut damaged = bytes.to_vec();
-                        damaged[at] = byte;
-                        let _ = decode_within_bound::<M>(version, &damaged.into());
-                    }
-                }
-            }
-        }
-    }
-    for message in ["MetadataResponse", "ProduceResponse", "ApiVersionsResponse", "ProduceRequest"]
-    {
-        visit_message(message, Damaged);
-    }
-}
-
 #[test]
 fn less_memory_is_allowed_where_less_is_asked() {
     let mut frame = Vec::new();
@@ -137,28 +109,6 @@ fn an_error_says_where_it_is() {
         error.to_string(),
         "ResponseHeader v0: correlation_id at byte 0: needs 4 bytes, only 3 are left"
     );
-}
-
-/// Reads a message of many small elements, which costs the most memory for its length.
-struct LongArrays<'s>(&'s Value);
-
-impl MessageVisitor for LongArrays<'_> {
-    fn visit<M: Message>(self) {
-        for version in [M::VERSIONS.min, M::VERSIONS.max] {
-            let bytes = Bytes::from(Writer::new(self.0, version).long_arrays(4000));
-            if let Err(error) = decode_within_bound::<M>(version, &bytes) {
-                panic!("{error}");
-            }
-        }
-        assert!(M::MEMORY_PER_BYTE <= 64, "{}: {}", M::NAME, M::MEMORY_PER_BYTE);
-    }
-}
-
-#[test]
-fn no_valid_message_exceeds_its_bound() {
-    for schema in &schemas() {
-        visit_message(schema["name"].as_str().unwrap(), LongArrays(schema));
-    }
 }
 
 #[test]

@@ -58,7 +58,7 @@ pub(crate) fn versions(text: &str) -> Option<(i16, i16)> {
 }
 
 /// Whether the version is in the range that a schema states under `name`.
-fn has(facts: &Value, name: &str, version: i16) -> bool {
+pub(crate) fn has(facts: &Value, name: &str, version: i16) -> bool {
     let range = facts[name].as_str().and_then(versions);
     range.is_some_and(|(min, max)| min <= version && version <= max)
 }
@@ -72,8 +72,6 @@ pub(crate) struct Writer<'s> {
     /// Decides what is written.
     version: i16,
     flexible: bool,
-    /// Elements of an array without randomness.
-    array_len: usize,
     is_refused: Cell<bool>,
 }
 
@@ -85,15 +83,7 @@ impl<'s> Writer<'s> {
     /// Writes what version `of` can say, but in `version`.
     pub(crate) fn across(schema: &'s Value, of: i16, version: i16) -> Self {
         let flexible = has(schema, "flexibleVersions", version);
-        Self { schema, of, version, flexible, array_len: 0, is_refused: Cell::new(false) }
-    }
-
-    /// The defaults, but with so many of them in each of the message's own arrays.
-    pub(crate) fn long_arrays(&self, array_len: usize) -> Vec<u8> {
-        let mut out = Vec::new();
-        let long = Self { array_len, ..self.clone() };
-        long.fields(&self.schema["fields"], &mut None, &mut out);
-        out
+        Self { schema, of, version, flexible, is_refused: Cell::new(false) }
     }
 
     pub(crate) fn message(&self, random: &mut Random<'_>) -> Vec<u8> {
@@ -202,7 +192,7 @@ impl<'s> Writer<'s> {
         match ty.strip_prefix("[]") {
             Some(element) => {
                 let Some(random) = random else {
-                    return self.defaults(field, element, out);
+                    return self.length(0, 4, out);
                 };
                 let count = random.below(5);
                 self.length(count, 4, out);
@@ -212,13 +202,6 @@ impl<'s> Writer<'s> {
             }
             None => self.scalar(field, ty, random, out),
         }
-    }
-
-    fn defaults(&self, field: &Value, element: &str, out: &mut Vec<u8>) {
-        self.length(self.array_len, 4, out);
-        let mut one = Vec::new();
-        Self { array_len: 0, ..self.clone() }.scalar(field, element, &mut None, &mut one);
-        out.extend(one.repeat(self.array_len));
     }
 
     fn scalar(
@@ -252,16 +235,8 @@ impl<'s> Writer<'s> {
                 self.length(bytes.len(), 4, out);
                 out.extend(bytes);
             }
-            name => self.fields(self.struct_fields(field, name), random, out),
+            name => self.fields(struct_fields(self.schema, field, name), random, out),
         }
-    }
-
-    fn struct_fields<'f>(&'f self, field: &'f Value, name: &str) -> &'f Value {
-        if field["fields"].is_array() {
-            return &field["fields"];
-        }
-        let common = self.schema["commonStructs"].as_array().expect(name);
-        &common.iter().find(|common| common["name"] == name).expect(name)["fields"]
     }
 
     fn length(&self, length: usize, classic_width: usize, out: &mut Vec<u8>) {
@@ -271,6 +246,15 @@ impl<'s> Writer<'s> {
             out.extend(&(length as u32).to_be_bytes()[4 - classic_width..]);
         }
     }
+}
+
+/// The fields of a struct, which stand with the field that uses it or with the message.
+pub(crate) fn struct_fields<'s>(schema: &'s Value, field: &'s Value, name: &str) -> &'s Value {
+    if field["fields"].is_array() {
+        return &field["fields"];
+    }
+    let common = schema["commonStructs"].as_array().expect(name);
+    &common.iter().find(|common| common["name"] == name).expect(name)["fields"]
 }
 
 fn number<const N: usize>(field: &Value, random: &mut Option<&mut Random<'_>>, out: &mut Vec<u8>) {
@@ -294,7 +278,7 @@ fn number<const N: usize>(field: &Value, random: &mut Option<&mut Random<'_>>, o
     out.extend(&value.to_be_bytes()[8 - N..]);
 }
 
-fn unsigned_varint(mut value: u64, out: &mut Vec<u8>) {
+pub(crate) fn unsigned_varint(mut value: u64, out: &mut Vec<u8>) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
