@@ -7,9 +7,10 @@
 use std::fs;
 
 use bytes::Bytes;
-use kafka_protocol::Message;
+use kafka_protocol::records::{CrcCheck, RecordBatch, RecordBatchHeader};
+use kafka_protocol::{DecodeLimits, Message};
 
-use crate::bound::decode_within_bound;
+use crate::bound::{allocated, decode_within_bound};
 use crate::places::Full;
 use crate::support::{MessageVisitor, from_hex, golden_lines, path, schemas, visit_message};
 
@@ -117,6 +118,43 @@ fn every_message_of_every_version_survives_damage_at_every_place() {
         messages.push((name, (min..=max).map(full).collect()));
     }
     check(&messages);
+}
+
+/// Batches, without a look at the CRC: the header at every byte, and the records here and there.
+#[test]
+fn golden_batches_survive_damage() {
+    let mut batches = 0;
+    for file in fs::read_dir(path("tests/golden/batches")).unwrap() {
+        let file = file.unwrap().file_name().into_string().unwrap();
+        let lines = golden_lines(&format!("batches/{file}"));
+        let batch = lines.iter().find_map(|line| line.strip_prefix("hex: ")).map(from_hex);
+        let batch = batch.expect(&file);
+        let step = (batch.len() / 40).max(1);
+        let records = (RecordBatchHeader::LEN..batch.len()).step_by(step);
+        for at in (0..RecordBatchHeader::LEN.min(batch.len())).chain(records) {
+            read_within_bound(&file, batch.slice(..at));
+            for byte in [0x00, 0x7f, 0xff, batch[at] ^ 1] {
+                let mut damaged = batch.to_vec();
+                damaged[at] = byte;
+                read_within_bound(&file, damaged.into());
+            }
+        }
+        batches += 1;
+    }
+    assert!(batches >= 25, "only {batches} golden batches");
+}
+
+/// Reads a batch and its records. Compressed ones take a few times the limit, others nothing.
+fn read_within_bound(file: &str, mut batch: Bytes) {
+    const LIMIT: usize = 256 * 1024;
+    let limits = DecodeLimits::default().with_decompressed(LIMIT);
+    let (_, memory) = allocated(|| {
+        let batch = RecordBatch::decode_with(&mut batch, CrcCheck::Skip, &limits).ok()?;
+        Some(
+            batch.iter().filter_map(Result::ok).map(|record| record.headers.count()).sum::<usize>(),
+        )
+    });
+    assert!(memory <= 4 * LIMIT + (64 << 10), "{file}: {memory} bytes");
 }
 
 /// Most bytes that are damaged, eight times each, where a sample will do: some seconds' worth.
