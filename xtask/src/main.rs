@@ -29,7 +29,7 @@ cargo xtask <task>
   tidy               house rules: sizes, names, leftovers
   outside            a crate outside the workspace that depends on the codec alone
   bounds             the memory bound of every message, held against golden frames that are cut off
-                     and changed at every byte; writes the worst into docs/memory-bounds.md
+                     and changed at every byte (minutes); writes the worst into docs/memory-bounds.md
   fuzz [--seconds N] [--target NAME] [--seeds-only | --minimise]
                      every fuzz target for N seconds each (10), from seeds made of the golden files
                      and what is in fuzz/minimised; --minimise: pack what was found into that
