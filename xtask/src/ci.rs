@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::cargo::cargo;
-use crate::{codegen, conformance, fuzz, interop, java, kafka, oracle, outside, tidy};
+use crate::{bench, codegen, conformance, fuzz, interop, java, kafka, oracle, outside, tidy};
 
 /// What a step did: it ran, or the tool that it needs is not here.
 pub(crate) enum Done {
@@ -33,6 +33,7 @@ const STEPS: &[Step] = &[
     ("loom", loom),
     ("fuzz smoke", |root| fuzz::run(root, &["--seconds", "10"]).map(|()| Done::Ran)),
     ("oracle", oracle),
+    ("peers agree", peers),
     ("real Kafka", real_kafka),
     ("other clients", other_clients),
 ];
@@ -69,6 +70,7 @@ fn format(root: &Path) -> Result<Done> {
     cargo(root, ".", &["fmt", "--all", "--check"])?;
     cargo(root, "fuzz", &["fmt", "--check"])?;
     cargo(root, "xtask/oracle", &["fmt", "--check"])?;
+    cargo(root, "xtask/peers", &["fmt", "--check"])?;
     Ok(Done::Ran)
 }
 
@@ -149,6 +151,14 @@ fn oracle(root: &Path) -> Result<Done> {
     let lint = ["clippy", "--quiet", "--target-dir", "../../target/oracle/build"];
     cargo(root, "xtask/oracle", &[&lint[..], &["--", "-D", "warnings"]].concat())?;
     Ok(Done::Ran)
+}
+
+/// Our codec beside the published ones: whether they agree, not how fast they are.
+fn peers(root: &Path) -> Result<Done> {
+    if !bench::can_build_peers()? {
+        return Ok(Done::Skipped("the published codecs need Rust 1.95"));
+    }
+    bench::codec(root, &["--quick"]).map(|()| Done::Ran)
 }
 
 /// Our producer, and the mock, beside one real cluster.

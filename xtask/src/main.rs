@@ -1,5 +1,6 @@
 //! The workspace's own tools, as `cargo xtask <task>`.
 
+mod bench;
 mod bounds;
 mod cargo;
 mod ci;
@@ -33,6 +34,10 @@ cargo xtask <task>
   fuzz [--seconds N] [--target NAME] [--seeds-only | --minimise]
                      every fuzz target for N seconds each (10), from seeds made of the golden files
                      and what is in fuzz/minimised; --minimise: pack what was found into that
+  bench codec [--no-build] [--quick]
+                     our codec beside the published ones of xtask/peers, in one run; writes
+                     docs/benchmarks-codec.md. --no-build: without the time of clean builds;
+                     --quick: only whether all agree
   schemas            write kafka-protocol/schemas/ from the published kafka-clients jar (needs mvn)
   codegen [--check]  write kafka-protocol/src/messages/ from the schemas; --check: fail if stale
   golden             write the golden files of the codec and the producer with Java's own classes
@@ -74,6 +79,7 @@ fn run() -> Result<()> {
         ["tidy"] => tidy::run(&root),
         ["outside"] => outside::run(&root),
         ["fuzz", options @ ..] => fuzz::run(&root, options),
+        ["bench", "codec", options @ ..] => bench::codec(&root, options),
         ["schemas"] => schemas::run(&root),
         ["codegen"] => codegen::run(&root),
         ["codegen", "--check"] => codegen::check(&root),
