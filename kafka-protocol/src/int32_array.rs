@@ -18,9 +18,13 @@ use std::ops::Deref;
 pub struct Int32Array(Repr);
 
 #[derive(Clone)]
+#[expect(
+    clippy::box_collection,
+    reason = "16 bytes instead of 24, several times in each partition"
+)]
 enum Repr {
     Inline { len: u8, elements: [i32; INLINE_MAX] },
-    Heap(Vec<i32>),
+    Heap(Box<Vec<i32>>),
 }
 
 const INLINE_MAX: usize = 3;
@@ -42,27 +46,27 @@ impl Int32Array {
     /// Most elements that need no allocation.
     pub(crate) const INLINE_MAX: usize = INLINE_MAX;
 
-    /// From big-endian bytes, four an element.
-    #[inline]
-    pub(crate) fn from_wire(wire: &[u8]) -> Self {
-        let mut elements = [0; INLINE_MAX];
-        let mut rest = wire;
-        for (len, element) in elements.iter_mut().enumerate() {
-            let Some((bytes, behind)) = rest.split_first_chunk() else {
-                return Self(Repr::Inline { len: len as u8, elements });
-            };
-            *element = i32::from_be_bytes(*bytes);
-            rest = behind;
-        }
-        if rest.is_empty() {
-            return Self(Repr::Inline { len: INLINE_MAX as u8, elements });
-        }
-        Self::long_from_wire(wire)
+    /// Most memory for a byte on the wire: one element more than are kept inline.
+    pub(crate) const MEMORY_PER_BYTE: usize =
+        Self::memory_of(INLINE_MAX + 1).div_ceil(4 * (INLINE_MAX + 1));
+
+    /// What `len` elements allocate.
+    pub(crate) const fn memory_of(len: usize) -> usize {
+        if len <= INLINE_MAX { 0 } else { size_of::<Vec<i32>>() + 4 * len }
     }
 
-    fn long_from_wire(wire: &[u8]) -> Self {
+    /// Becomes the first `len` of these elements, big endian.
+    #[inline(always)]
+    pub(crate) fn set_inline(&mut self, wire: &[u8; 4 * INLINE_MAX], len: u8) {
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = *wire;
+        let elements = [[a, b, c, d], [e, f, g, h], [i, j, k, l]].map(i32::from_be_bytes);
+        self.0 = Repr::Inline { len, elements };
+    }
+
+    /// From big-endian bytes, four an element.
+    pub(crate) fn from_wire(wire: &[u8]) -> Self {
         let value = |bytes: &[u8]| bytes.first_chunk().map_or(0, |b| i32::from_be_bytes(*b));
-        Self(Repr::Heap(wire.chunks_exact(4).map(value).collect()))
+        wire.chunks_exact(4).map(value).collect()
     }
 }
 
@@ -102,7 +106,7 @@ impl From<&[i32]> for Int32Array {
 
 impl From<Vec<i32>> for Int32Array {
     fn from(values: Vec<i32>) -> Self {
-        Self(Repr::Heap(values))
+        Self(Repr::Heap(Box::new(values)))
     }
 }
 
@@ -128,7 +132,7 @@ impl FromIterator<i32> for Int32Array {
         let mut heap = elements.to_vec();
         heap.push(next);
         heap.extend(values);
-        Self(Repr::Heap(heap))
+        Self(Repr::Heap(Box::new(heap)))
     }
 }
 
@@ -152,9 +156,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_larger_than_a_vec() {
-        assert_eq!(size_of::<Int32Array>(), size_of::<Vec<i32>>());
-        assert_eq!(size_of::<Option<Int32Array>>(), size_of::<Vec<i32>>());
+    fn as_large_as_a_slice() {
+        assert_eq!(size_of::<Int32Array>(), size_of::<&[i32]>());
+        assert_eq!(size_of::<Option<Int32Array>>(), size_of::<&[i32]>());
     }
 
     #[test]
@@ -170,7 +174,14 @@ mod tests {
         for len in 0..6 {
             let values: Vec<i32> = (0..len).map(|n| n - 2).collect();
             let wire: Vec<u8> = values.iter().flat_map(|n| n.to_be_bytes()).collect();
+            let mut set = Int32Array::from([7; 9]);
+            if let (Some(wire), true) = ([&wire[..], &[9; 12]].concat().first_chunk(), len <= 3) {
+                set.set_inline(wire, len as u8);
+            } else {
+                set = values.as_slice().into();
+            }
             for array in [
+                set,
                 Int32Array::from_wire(&wire),
                 values.iter().copied().collect(),
                 values.clone().into(),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::primitives::parsed::{Context, Parsed};
+use crate::primitives::parsed::{Context, Parsed, Rest};
 use crate::{ApiKey, DecodeError, DecodeErrorKind, DecodeLimits};
 use crate::{EncodeError, EncodeErrorKind, Encoder, VersionRange};
 
@@ -95,8 +95,8 @@ pub(crate) fn write<M: Message>(
     out.message(M::NAME, version, |out| put(message, out, version))
 }
 
-/// A generated parser.
-pub(crate) type Parse<M> = for<'i> fn(&'i [u8], i16, &mut Context<'_>) -> Parsed<'i, M>;
+/// A generated parser: fills a message that has the schema's defaults.
+pub(crate) type Parse<M> = for<'i> fn(&mut M, &'i [u8], i16, &mut Context<'_>) -> Rest<'i>;
 
 /// [`Message::decode_with`] around the generated `parse`.
 #[inline]
@@ -112,7 +112,8 @@ pub(crate) fn decode<M: Message>(
     }
     let frame = buf.clone();
     let mut cx = Context::new(&frame, limits.budget(M::MEMORY_PER_BYTE, frame.len()));
-    let parsed = parse(&frame, version, &mut cx);
+    let mut message = M::default();
+    let parsed = parse(&mut message, &frame, version, &mut cx).map(|rest| (rest, message));
     finish(M::NAME, version, buf, parsed)
 }
 

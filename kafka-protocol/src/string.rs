@@ -24,6 +24,11 @@ use bytes::Bytes;
 pub struct KafkaString(Bytes);
 
 impl KafkaString {
+    /// An empty string; allocates nothing.
+    pub const fn new() -> Self {
+        Self(Bytes::new())
+    }
+
     /// A string known at compile time; never copied.
     pub const fn from_static(string: &'static str) -> Self {
         Self(Bytes::from_static(string.as_bytes()))

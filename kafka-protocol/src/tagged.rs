@@ -11,6 +11,11 @@ use bytes::Bytes;
 pub struct UnknownTaggedFields(Option<Box<Vec<(u32, Bytes)>>>);
 
 impl UnknownTaggedFields {
+    /// No fields; allocates nothing.
+    pub const fn new() -> Self {
+        Self(None)
+    }
+
     /// Adds a field, or replaces the one with this tag.
     ///
     /// Encoding fails with [`EncodeErrorKind::TagInUse`](crate::EncodeErrorKind::TagInUse) if the

@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 
-use super::parsed::{Context, Parsed, fail, truncated};
+use super::parsed::{Context, Parsed, Rest, fail, truncated};
 use super::varint::unsigned_varint;
 use crate::error::DecodeErrorKind;
 use crate::records::Records;
@@ -146,15 +146,16 @@ pub(crate) fn bytes<'i>(i: &'i [u8], flexible: bool, cx: &Context<'_>) -> Parsed
 
 /// A struct behind a marker: int8 -1 for null, anything from 0 up for present, as Java reads it.
 #[inline]
-pub(crate) fn nullable_struct<'i, T>(
+pub(crate) fn nullable_struct<'i, T: Default>(
     i: &'i [u8],
-    parse: impl FnOnce(&'i [u8]) -> Parsed<'i, T>,
+    parse: impl FnOnce(&mut T, &'i [u8]) -> Rest<'i>,
 ) -> Parsed<'i, Option<T>> {
     let (i, marker) = int8(i)?;
     if marker < 0 {
         return Ok((i, None));
     }
-    let (i, value) = parse(i)?;
+    let mut value = T::default();
+    let i = parse(&mut value, i)?;
     Ok((i, Some(value)))
 }
 
@@ -205,7 +206,13 @@ mod tests {
     fn a_struct_is_null_behind_every_negative_marker() {
         for (marker, is_null) in [(-128, true), (-2, true), (-1, true), (0, false), (127, false)] {
             let bytes = [marker as u8, 5];
-            let (_, value) = nullable_struct(&bytes, int8).unwrap();
+            let parse = |into: &mut i8, i| {
+                int8(i).map(|(i, value)| {
+                    *into = value;
+                    i
+                })
+            };
+            let (_, value) = nullable_struct(&bytes, parse).unwrap();
             assert_eq!(value, (!is_null).then_some(5), "{marker}");
         }
     }

@@ -10,6 +10,9 @@ use crate::error::{DecodeErrorKind, Fault};
 /// What a parser gives: the rest of the input and a value, or a fault. Never `Incomplete`.
 pub(crate) type Parsed<'i, T> = nom::IResult<&'i [u8], T, Fault>;
 
+/// What a parser gives that writes its value where it belongs: the rest of the input, or a fault.
+pub(crate) type Rest<'i> = Result<&'i [u8], nom::Err<Fault>>;
+
 /// What decoding a frame carries along: the frame itself, and what may still be allocated.
 #[derive(Debug)]
 pub(crate) struct Context<'f> {
@@ -24,13 +27,13 @@ impl<'f> Context<'f> {
     }
 
     /// Takes `bytes` from the budget before they are allocated for what is read at `i`.
-    pub(crate) fn charge<'i>(&mut self, i: &'i [u8], bytes: usize) -> Parsed<'i, ()> {
+    pub(crate) fn charge<'i>(&mut self, i: &'i [u8], bytes: usize) -> Rest<'i> {
         let spent = self.spent.saturating_add(bytes);
         if spent > self.limit {
             return fail(i, DecodeErrorKind::OverBudget { limit: self.limit });
         }
         self.spent = spent;
-        Ok((i, ()))
+        Ok(i)
     }
 
     /// The next `len` bytes of the frame, shared.
@@ -51,7 +54,7 @@ pub(crate) trait At: Sized {
     fn at_index(self, index: usize) -> Self;
 }
 
-impl<T> At for Parsed<'_, T> {
+impl<T> At for Result<T, nom::Err<Fault>> {
     #[inline(always)]
     fn at(self, field: &'static str) -> Self {
         match self {
@@ -71,12 +74,12 @@ impl<T> At for Parsed<'_, T> {
 
 #[cold]
 #[inline(never)]
-pub(crate) fn fail<T>(at: &[u8], kind: DecodeErrorKind) -> Parsed<'_, T> {
+pub(crate) fn fail<T>(at: &[u8], kind: DecodeErrorKind) -> Result<T, nom::Err<Fault>> {
     Err(nom::Err::Failure(Fault::new(at, kind)))
 }
 
 #[cold]
 #[inline(never)]
-pub(crate) fn truncated<T>(at: &[u8], needed: usize) -> Parsed<'_, T> {
+pub(crate) fn truncated<T>(at: &[u8], needed: usize) -> Result<T, nom::Err<Fault>> {
     fail(at, DecodeErrorKind::Truncated { needed, remaining: at.len() })
 }

@@ -1,22 +1,34 @@
 //! Parsers of what repeats: arrays and tagged fields. Every count is checked before it costs memory.
 
 use super::parse::{classic_length, compact_length, int32, not_null};
-use super::parsed::{Context, Parsed, fail, truncated};
+use super::parsed::{At, Context, Parsed, Rest, fail, truncated};
 use super::varint::unsigned_varint;
 use crate::error::DecodeErrorKind;
 use crate::{Int32Array, UnknownTaggedFields};
 
-/// An array of elements that take at least `min_len` bytes each in this version.
-///
-/// The count is held against the remaining bytes, and the memory against the budget, before anything
-/// is allocated. Elements of no bytes at all are held by the budget alone.
+/// An array of elements that take at least `min_len` bytes each in this version, read by `element`.
 #[inline]
-pub(crate) fn nullable_array<'i, T>(
+pub(crate) fn array<'i, T: Default>(
     i: &'i [u8],
     flexible: bool,
     min_len: usize,
     cx: &mut Context<'_>,
-    element: impl Fn(&'i [u8], &mut Context<'_>) -> Parsed<'i, T>,
+    element: impl Fn(&mut T, &'i [u8], &mut Context<'_>) -> Rest<'i>,
+) -> Parsed<'i, Vec<T>> {
+    not_null(i, nullable_array(i, flexible, min_len, cx, element))
+}
+
+/// The count is held against the remaining bytes, and the memory against the budget, before anything
+/// is allocated. Elements of no bytes at all are held by the budget alone.
+///
+/// Elements are filled where they stay. Bytes that were just written in small pieces are slow to move.
+#[inline]
+pub(crate) fn nullable_array<'i, T: Default>(
+    i: &'i [u8],
+    flexible: bool,
+    min_len: usize,
+    cx: &mut Context<'_>,
+    element: impl Fn(&mut T, &'i [u8], &mut Context<'_>) -> Rest<'i>,
 ) -> Parsed<'i, Option<Vec<T>>> {
     let (mut rest, count) = count(i, flexible, min_len)?;
     let Some(count) = count else {
@@ -25,54 +37,74 @@ pub(crate) fn nullable_array<'i, T>(
     cx.charge(i, count.saturating_mul(size_of::<T>()))?;
     let mut elements = Vec::with_capacity(count);
     for index in 0..count {
-        match element(rest, cx) {
-            Ok((next, value)) => {
-                elements.push(value);
-                rest = next;
-            }
-            Err(error) => return Err(error.map(|fault| fault.in_element(index))),
+        elements.push(T::default());
+        if let Some(last) = elements.last_mut() {
+            rest = element(last, rest, cx).at_index(index)?;
         }
     }
     Ok((rest, Some(elements)))
 }
 
+/// An array of what a leaf parser gives.
 #[inline]
-pub(crate) fn array<'i, T>(
-    i: &'i [u8],
-    flexible: bool,
-    min_len: usize,
-    cx: &mut Context<'_>,
-    element: impl Fn(&'i [u8], &mut Context<'_>) -> Parsed<'i, T>,
-) -> Parsed<'i, Vec<T>> {
-    not_null(i, nullable_array(i, flexible, min_len, cx, element))
+pub(crate) fn value<'i, T>(
+    parse: impl Fn(&'i [u8], &mut Context<'_>) -> Parsed<'i, T>,
+) -> impl Fn(&mut T, &'i [u8], &mut Context<'_>) -> Rest<'i> {
+    move |into, i, cx| {
+        let rest;
+        (rest, *into) = parse(i, cx)?;
+        Ok(rest)
+    }
 }
 
-#[inline]
+/// Short arrays are read where they are asked for, and into their place.
+#[inline(always)]
+pub(crate) fn int32_array<'i>(
+    into: &mut Int32Array,
+    i: &'i [u8],
+    flexible: bool,
+    cx: &mut Context<'_>,
+) -> Rest<'i> {
+    let (rest, count) = count(i, flexible, 4)?;
+    let Some(count) = count else {
+        return fail(i, DecodeErrorKind::UnexpectedNull);
+    };
+    match (count, rest.first_chunk(), rest.split_at_checked(4 * count)) {
+        (..=Int32Array::INLINE_MAX, Some(wire), Some((_, rest))) => {
+            into.set_inline(wire, count as u8);
+            Ok(rest)
+        }
+        _ => long_int32_array(into, rest, count, cx),
+    }
+}
+
+/// Of more elements than are kept inline, or at the end of the frame.
+#[inline(never)]
+fn long_int32_array<'i>(
+    into: &mut Int32Array,
+    i: &'i [u8],
+    count: usize,
+    cx: &mut Context<'_>,
+) -> Rest<'i> {
+    let Some((wire, rest)) = i.split_at_checked(count.saturating_mul(4)) else {
+        return truncated(i, count.saturating_mul(4));
+    };
+    cx.charge(i, Int32Array::memory_of(count))?;
+    *into = Int32Array::from_wire(wire);
+    Ok(rest)
+}
+
 pub(crate) fn nullable_int32_array<'i>(
     i: &'i [u8],
     flexible: bool,
     cx: &mut Context<'_>,
 ) -> Parsed<'i, Option<Int32Array>> {
-    let (rest, count) = count(i, flexible, 4)?;
-    let Some(count) = count else {
+    if let (rest, None) = count(i, flexible, 4)? {
         return Ok((rest, None));
-    };
-    let Some((wire, rest)) = rest.split_at_checked(count.saturating_mul(4)) else {
-        return truncated(rest, count.saturating_mul(4));
-    };
-    if count > Int32Array::INLINE_MAX {
-        cx.charge(i, wire.len())?;
     }
-    Ok((rest, Some(Int32Array::from_wire(wire))))
-}
-
-#[inline]
-pub(crate) fn int32_array<'i>(
-    i: &'i [u8],
-    flexible: bool,
-    cx: &mut Context<'_>,
-) -> Parsed<'i, Int32Array> {
-    not_null(i, nullable_int32_array(i, flexible, cx))
+    let mut values = Int32Array::new();
+    let rest = int32_array(&mut values, i, flexible, cx)?;
+    Ok((rest, Some(values)))
 }
 
 #[inline(always)]

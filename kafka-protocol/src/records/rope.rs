@@ -27,6 +27,11 @@ impl Default for Segments {
 }
 
 impl Records {
+    /// No bytes; allocates nothing.
+    pub const fn new() -> Self {
+        Self { segments: Segments::One(Bytes::new()), len: 0 }
+    }
+
     /// Length in bytes, over all pieces.
     pub fn len(&self) -> usize {
         self.len

@@ -32,7 +32,12 @@ pub(super) fn message_items(message: &Message<'_>, response: Option<&str>) -> St
 }
 
 fn definition(message: &Message<'_>, this: &Struct) -> String {
-    let derives_default = this.fields.iter().all(StructField::has_derivable_default);
+    // Elements of an array are filled in place, from defaults that are a constant in memory: made of
+    // single stores they would be slow to copy.
+    let is_constant = is_element(message, this)
+        && !this.fields.iter().any(|field| matches!(field.ty, Type::Struct(_)));
+    let derives_default =
+        !is_constant && this.fields.iter().all(StructField::has_derivable_default);
     let has_float = has_float(message, this);
     let mut code = struct_doc(message, this);
     code += &format!(
@@ -50,14 +55,16 @@ fn definition(message: &Message<'_>, this: &Struct) -> String {
     }
     code += "}\n\n";
     if !derives_default {
-        code += &format!("impl Default for {} {{\nfn default() -> Self {{\nSelf {{\n", this.name);
+        let (open, close) = if is_constant { ("const { ", " }") } else { ("", "") };
+        code +=
+            &format!("impl Default for {} {{\nfn default() -> Self {{\n{open}Self {{\n", this.name);
         for field in &this.fields {
             code += &format!("{}: {},\n", field.name, field.default_expr());
         }
         if !this.flexible.is_none() {
-            code += "unknown_tagged_fields: UnknownTaggedFields::default(),\n";
+            code += "unknown_tagged_fields: UnknownTaggedFields::new(),\n";
         }
-        code += "}\n}\n}\n\n";
+        code += &format!("}}{close}\n}}\n}}\n\n");
     }
     code
 }
@@ -185,7 +192,7 @@ fn memory_expr(message: &Message<'_>) -> String {
         for field in &this.fields {
             let Type::Array(element) = &field.ty else { continue };
             let ty = match &**element {
-                Type::Int32 => "i32".to_owned(),
+                Type::Int32 => "Int32Array".to_owned(),
                 element => field.element_type(element),
             };
             let least = field
@@ -219,8 +226,13 @@ fn memory_expr(message: &Message<'_>) -> String {
             }
         }
     }
-    let mut pairs: Vec<String> =
-        elements.iter().map(|(ty, least)| format!("(size_of::<{ty}>(), {least})")).collect();
+    let mut pairs: Vec<String> = elements
+        .iter()
+        .map(|(ty, least)| match ty.as_str() {
+            "Int32Array" => format!("({ty}::MEMORY_PER_BYTE, 1)"),
+            ty => format!("(size_of::<{ty}>(), {least})"),
+        })
+        .collect();
     if !message.flexible().is_none() {
         pairs.push("(UnknownTaggedFields::MEMORY_PER_BYTE, 1)".to_owned());
     }

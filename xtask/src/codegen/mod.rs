@@ -283,7 +283,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "uuid",
         ],
     ),
-    ("crate::primitives::parsed", &["At", "Context", "Parsed"]),
+    ("crate::primitives::parsed", &["At", "Context", "Rest"]),
     (
         "crate::primitives::sequence",
         &[
@@ -293,6 +293,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "nullable_int32_array",
             "tagged_fields",
             "unknown_tagged_fields",
+            "value",
         ],
     ),
     ("crate::records", &["Records"]),

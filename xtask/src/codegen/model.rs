@@ -60,14 +60,6 @@ impl StructField {
         !self.nullable.is_none()
     }
 
-    /// Name of the variable that holds the value while it is parsed.
-    pub(super) fn local(&self) -> String {
-        match self.name.as_str() {
-            "version" | "flexible" | "cx" | "i" => format!("{}_field", self.name),
-            name => name.to_owned(),
-        }
-    }
-
     /// int16 fields with a type of their own.
     pub(super) fn newtype(&self) -> Option<&'static str> {
         match &self.ty {
@@ -119,7 +111,8 @@ impl StructField {
             Default::Trivial if self.is_nullable() => match &self.ty {
                 Type::Array(element) if **element != Type::Int32 => "Some(Vec::new())".to_owned(),
                 Type::Array(_) => "Some(Int32Array::new())".to_owned(),
-                ty => format!("Some({}::default())", self.element_type(ty)),
+                Type::Struct(_) => format!("Some({}::default())", self.element_type(&self.ty)),
+                ty => format!("Some({}::new())", self.element_type(ty)),
             },
             Default::Trivial => match &self.ty {
                 Type::Bool => "false".to_owned(),
@@ -127,12 +120,12 @@ impl StructField {
                 _ if self.newtype() == Some("ErrorCode") => "ErrorCode::NONE".to_owned(),
                 _ if self.newtype() == Some("ApiKey") => "ApiKey(0)".to_owned(),
                 Type::Uuid => "Uuid::ZERO".to_owned(),
-                Type::String => "KafkaString::default()".to_owned(),
+                Type::String => "KafkaString::new()".to_owned(),
                 Type::Bytes => "Bytes::new()".to_owned(),
                 Type::Array(element) if **element == Type::Int32 => "Int32Array::new()".to_owned(),
                 Type::Array(_) => "Vec::new()".to_owned(),
                 Type::Struct(_) => format!("{}::default()", self.element_type(&self.ty)),
-                Type::Records => "Records::default()".to_owned(),
+                Type::Records => "Records::new()".to_owned(),
                 _ => "0".to_owned(),
             },
         }

@@ -8,23 +8,19 @@ use crate::schema::Type;
 pub(super) fn parse_fn(this: &Struct) -> String {
     let mut body = String::new();
     for field in this.fields.iter().filter(|field| field.tag.is_none()) {
-        body += &field_line(this, field);
+        body += &match Condition::new(field.versions, this.versions) {
+            Condition::When(when) => format!("if {when} {{ {} }}\n", field_line(this, field)),
+            _ => field_line(this, field) + "\n",
+        };
     }
     body += &tagged_lines(this);
-    let name = |field: &StructField| match field.local() {
-        local if local == field.name => local,
-        local => format!("{}: {local}", field.name),
-    };
-    let names: Vec<String> = this.fields.iter().map(name).collect();
-    let mut names = names.join(", ");
-    if !this.flexible.is_none() {
-        names += ", unknown_tagged_fields";
-    }
-    body += &format!("Ok((i, Self {{ {names} }}))\n");
+    body += "Ok(i)\n";
     let flexible = flexible_line(this, &body);
     let parameter = |name| parameter(name, &[&body, &flexible]);
+    let mutable = if body.contains("i = ") || body.contains("(i, ") { "mut " } else { "" };
     format!(
-        "fn parse<'i>(i: &'i [u8], {}: i16, {}: &mut Context<'_>) -> Parsed<'i, Self> {{\n\
+        "/// Reads what this version has; the other fields stay.\n\
+         fn parse<'i>(&mut self, {mutable}i: &'i [u8], {}: i16, {}: &mut Context<'_>) -> Rest<'i> {{\n\
          {flexible}{body}}}\n",
         parameter("version"),
         parameter("cx"),
@@ -48,15 +44,18 @@ pub(super) fn flexible_expr(this: &Struct) -> &'static str {
     }
 }
 
+/// Reads a field into its place.
 fn field_line(this: &Struct, field: &StructField) -> String {
-    let (name, local) = (&field.name, field.local());
-    let value = format!("{}.at(\"{name}\")", value_expr(this, field));
-    match Condition::new(field.versions, this.versions) {
-        Condition::When(when) => format!(
-            "let (i, {local}) = if {when} {{ {value}? }} else {{ (i, {}) }};\n",
-            field.default_expr()
-        ),
-        _ => format!("let (i, {local}) = {value}?;\n"),
+    let name = &field.name;
+    let flexible = flexible_expr(this);
+    match &field.ty {
+        Type::Struct(_) if !field.is_nullable() => {
+            format!("i = self.{name}.parse(i, version, cx).at(\"{name}\")?;")
+        }
+        Type::Array(element) if **element == Type::Int32 && !field.is_nullable() => {
+            format!("i = int32_array(&mut self.{name}, i, {flexible}, cx).at(\"{name}\")?;")
+        }
+        _ => format!("(i, self.{name}) = {}.at(\"{name}\")?;", value_expr(this, field)),
     }
 }
 
@@ -79,8 +78,8 @@ fn parser(this: &Struct, field: &StructField, nullable: bool) -> String {
         }
         Type::Records => format!("{prefix}records(i, {flexible}, cx)"),
         Type::Struct(_) => {
-            let call = format!("{}::parse(i, version, cx)", field.element_type(&field.ty));
-            if nullable { format!("nullable_struct(i, |i| {call})") } else { call }
+            let parse = format!("{}::parse", field.element_type(&field.ty));
+            format!("nullable_struct(i, |it, i| {parse}(it, i, version, cx))")
         }
         Type::Array(element) if **element == Type::Int32 => {
             format!("{prefix}int32_array(i, {flexible}, cx)")
@@ -89,10 +88,13 @@ fn parser(this: &Struct, field: &StructField, nullable: bool) -> String {
             let min_len = min_len_expr(this, field, element);
             let parse = match &**element {
                 Type::Struct(_) => {
-                    format!("|i, cx| {}::parse(i, version, cx)", field.element_type(element))
+                    let ty = field.element_type(element);
+                    format!("|it: &mut {ty}, i, cx| it.parse(i, version, cx)")
                 }
-                Type::String | Type::Bytes => format!("|i, cx| {element}(i, {flexible}, cx)"),
-                fixed => format!("|i, _| {}(i)", scalar(field, fixed)),
+                Type::String | Type::Bytes => {
+                    format!("value(|i, cx| {element}(i, {flexible}, cx))")
+                }
+                fixed => format!("value(|i, _| {}(i))", scalar(field, fixed)),
             };
             format!("{prefix}array(i, {flexible}, {min_len}, cx, {parse})")
         }
@@ -134,31 +136,26 @@ fn tagged_lines(this: &Struct) -> String {
     }
     let tagged: Vec<&StructField> =
         this.fields.iter().filter(|field| field.tag.is_some()).collect();
-    let mut lines = String::new();
     let mut arms = String::new();
     for field in &tagged {
-        let (name, tag) = (&field.name, field.tag.unwrap_or(0));
-        lines += &format!("let mut {name} = {};\n", field.default_expr());
         let guard = match Condition::new(field.versions, this.flexible) {
             Condition::When(when) => format!(" if {when}"),
             _ => String::new(),
         };
-        let value = value_expr(this, field);
-        arms += &format!(
-            "{tag}{guard} => {{ let (i, value) = {value}.at(\"{name}\")?; {name} = value; Ok((i, true)) }}\n"
-        );
+        let tag = field.tag.unwrap_or(0);
+        arms += &format!("{tag}{guard} => {{ {} Ok((i, true)) }}\n", field_line(this, field));
     }
     let call = if tagged.is_empty() {
         "unknown_tagged_fields(i, cx)?".to_owned()
     } else {
         let cx = parameter("cx", &[&arms]);
-        format!("tagged_fields(i, cx, |tag, i, {cx}| match tag {{ {arms} _ => Ok((i, false)) }})?")
+        format!(
+            "tagged_fields(i, cx, |tag, mut i, {cx}| match tag {{ {arms} _ => Ok((i, false)) }})?"
+        )
     };
-    let section = match flexible_expr(this) {
-        "flexible" => {
-            format!("if flexible {{ {call} }} else {{ (i, UnknownTaggedFields::default()) }}")
-        }
-        _ => call,
-    };
-    lines + &format!("let (i, unknown_tagged_fields) = {section};\n")
+    let section = format!("(i, self.unknown_tagged_fields) = {call};");
+    match flexible_expr(this) {
+        "flexible" => format!("if flexible {{ {section} }}\n"),
+        _ => section + "\n",
+    }
 }

@@ -9,7 +9,7 @@ use crate::primitives::encoder::{length_len, nullable_string_len, string_len, ta
 use crate::primitives::parse::{
     boolean, error_code_int16, int32, nullable_string, string, uint16, uuid,
 };
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -38,13 +38,13 @@ pub struct AddRaftVoterRequest {
 impl Default for AddRaftVoterRequest {
     fn default() -> Self {
         Self {
-            cluster_id: Some(KafkaString::default()),
+            cluster_id: Some(KafkaString::new()),
             timeout_ms: 0,
             voter_id: 0,
             voter_directory_id: Uuid::ZERO,
             listeners: Vec::new(),
             ack_when_committed: true,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -80,29 +80,22 @@ impl Request for AddRaftVoterRequest {
 }
 
 impl AddRaftVoterRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, cluster_id) = nullable_string(i, true, cx).at("cluster_id")?;
-        let (i, timeout_ms) = int32(i).at("timeout_ms")?;
-        let (i, voter_id) = int32(i).at("voter_id")?;
-        let (i, voter_directory_id) = uuid(i).at("voter_directory_id")?;
-        let (i, listeners) =
-            array(i, true, Listener::min_len(version), cx, |i, cx| Listener::parse(i, version, cx))
-                .at("listeners")?;
-        let (i, ack_when_committed) =
-            if version >= 1 { boolean(i).at("ack_when_committed")? } else { (i, true) };
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                cluster_id,
-                timeout_ms,
-                voter_id,
-                voter_directory_id,
-                listeners,
-                ack_when_committed,
-                unknown_tagged_fields,
-            },
-        ))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.cluster_id) = nullable_string(i, true, cx).at("cluster_id")?;
+        (i, self.timeout_ms) = int32(i).at("timeout_ms")?;
+        (i, self.voter_id) = int32(i).at("voter_id")?;
+        (i, self.voter_directory_id) = uuid(i).at("voter_directory_id")?;
+        (i, self.listeners) =
+            array(i, true, Listener::min_len(version), cx, |it: &mut Listener, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("listeners")?;
+        if version >= 1 {
+            (i, self.ack_when_committed) = boolean(i).at("ack_when_committed")?;
+        }
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -143,7 +136,7 @@ impl AddRaftVoterRequest {
 }
 
 /// In [`AddRaftVoterRequest::listeners`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
     /// `Name`.
     pub name: KafkaString,
@@ -155,13 +148,27 @@ pub struct Listener {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for Listener {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                host: KafkaString::new(),
+                port: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl Listener {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, host) = string(i, true, cx).at("host")?;
-        let (i, port) = uint16(i).at("port")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, host, port, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        (i, self.host) = string(i, true, cx).at("host")?;
+        (i, self.port) = uint16(i).at("port")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -208,8 +215,8 @@ impl Default for AddRaftVoterResponse {
         Self {
             throttle_time_ms: 0,
             error_code: ErrorCode::NONE,
-            error_message: Some(KafkaString::default()),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            error_message: Some(KafkaString::new()),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -238,12 +245,13 @@ impl Message for AddRaftVoterResponse {
 }
 
 impl AddRaftVoterResponse {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, true, cx).at("error_message")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { throttle_time_ms, error_code, error_message, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

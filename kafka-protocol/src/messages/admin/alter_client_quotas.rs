@@ -9,7 +9,7 @@ use crate::primitives::encoder::{length_len, nullable_string_len, string_len, ta
 use crate::primitives::parse::{
     boolean, error_code_int16, float64, int32, nullable_string, string,
 };
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -62,20 +62,22 @@ impl Request for AlterClientQuotasRequest {
 }
 
 impl AlterClientQuotasRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 1;
-        let (i, entries) =
-            array(i, flexible, AlterClientQuotasRequestEntryData::min_len(version), cx, |i, cx| {
-                AlterClientQuotasRequestEntryData::parse(i, version, cx)
-            })
-            .at("entries")?;
-        let (i, validate_only) = boolean(i).at("validate_only")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { entries, validate_only, unknown_tagged_fields }))
+        (i, self.entries) = array(
+            i,
+            flexible,
+            AlterClientQuotasRequestEntryData::min_len(version),
+            cx,
+            |it: &mut AlterClientQuotasRequestEntryData, i, cx| it.parse(i, version, cx),
+        )
+        .at("entries")?;
+        (i, self.validate_only) = boolean(i).at("validate_only")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -112,7 +114,7 @@ impl AlterClientQuotasRequest {
 }
 
 /// In [`AlterClientQuotasRequest::entries`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AlterClientQuotasRequestEntryData {
     /// `Entity`.
     pub entity: Vec<AlterClientQuotasRequestEntityData>,
@@ -122,26 +124,39 @@ pub struct AlterClientQuotasRequestEntryData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for AlterClientQuotasRequestEntryData {
+    fn default() -> Self {
+        const {
+            Self {
+                entity: Vec::new(),
+                ops: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl AlterClientQuotasRequestEntryData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 1;
-        let (i, entity) = array(
+        (i, self.entity) = array(
             i,
             flexible,
             AlterClientQuotasRequestEntityData::min_len(version),
             cx,
-            |i, cx| AlterClientQuotasRequestEntityData::parse(i, version, cx),
+            |it: &mut AlterClientQuotasRequestEntityData, i, cx| it.parse(i, version, cx),
         )
         .at("entity")?;
-        let (i, ops) =
-            array(i, flexible, OpData::min_len(version), cx, |i, cx| OpData::parse(i, version, cx))
-                .at("ops")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { entity, ops, unknown_tagged_fields }))
+        (i, self.ops) =
+            array(i, flexible, OpData::min_len(version), cx, |it: &mut OpData, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("ops")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -205,25 +220,26 @@ pub struct AlterClientQuotasRequestEntityData {
 
 impl Default for AlterClientQuotasRequestEntityData {
     fn default() -> Self {
-        Self {
-            entity_type: KafkaString::default(),
-            entity_name: Some(KafkaString::default()),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                entity_type: KafkaString::new(),
+                entity_name: Some(KafkaString::new()),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl AlterClientQuotasRequestEntityData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 1;
-        let (i, entity_type) = string(i, flexible, cx).at("entity_type")?;
-        let (i, entity_name) = nullable_string(i, flexible, cx).at("entity_name")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { entity_type, entity_name, unknown_tagged_fields }))
+        (i, self.entity_type) = string(i, flexible, cx).at("entity_type")?;
+        (i, self.entity_name) = nullable_string(i, flexible, cx).at("entity_name")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -271,7 +287,7 @@ impl AlterClientQuotasRequestEntityData {
 }
 
 /// In [`AlterClientQuotasRequestEntryData::ops`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct OpData {
     /// `Key`.
     pub key: KafkaString,
@@ -283,18 +299,30 @@ pub struct OpData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for OpData {
+    fn default() -> Self {
+        const {
+            Self {
+                key: KafkaString::new(),
+                value: 0.0,
+                remove: false,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl OpData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 1;
-        let (i, key) = string(i, flexible, cx).at("key")?;
-        let (i, value) = float64(i).at("value")?;
-        let (i, remove) = boolean(i).at("remove")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { key, value, remove, unknown_tagged_fields }))
+        (i, self.key) = string(i, flexible, cx).at("key")?;
+        (i, self.value) = float64(i).at("value")?;
+        (i, self.remove) = boolean(i).at("remove")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -369,23 +397,22 @@ impl Message for AlterClientQuotasResponse {
 }
 
 impl AlterClientQuotasResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 1;
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, entries) = array(
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.entries) = array(
             i,
             flexible,
             AlterClientQuotasResponseEntryData::min_len(version),
             cx,
-            |i, cx| AlterClientQuotasResponseEntryData::parse(i, version, cx),
+            |it: &mut AlterClientQuotasResponseEntryData, i, cx| it.parse(i, version, cx),
         )
         .at("entries")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { throttle_time_ms, entries, unknown_tagged_fields }))
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -436,34 +463,35 @@ pub struct AlterClientQuotasResponseEntryData {
 
 impl Default for AlterClientQuotasResponseEntryData {
     fn default() -> Self {
-        Self {
-            error_code: ErrorCode::NONE,
-            error_message: Some(KafkaString::default()),
-            entity: Vec::new(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                error_code: ErrorCode::NONE,
+                error_message: Some(KafkaString::new()),
+                entity: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl AlterClientQuotasResponseEntryData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 1;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, flexible, cx).at("error_message")?;
-        let (i, entity) = array(
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, flexible, cx).at("error_message")?;
+        (i, self.entity) = array(
             i,
             flexible,
             AlterClientQuotasResponseEntityData::min_len(version),
             cx,
-            |i, cx| AlterClientQuotasResponseEntityData::parse(i, version, cx),
+            |it: &mut AlterClientQuotasResponseEntityData, i, cx| it.parse(i, version, cx),
         )
         .at("entity")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { error_code, error_message, entity, unknown_tagged_fields }))
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -526,25 +554,26 @@ pub struct AlterClientQuotasResponseEntityData {
 
 impl Default for AlterClientQuotasResponseEntityData {
     fn default() -> Self {
-        Self {
-            entity_type: KafkaString::default(),
-            entity_name: Some(KafkaString::default()),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                entity_type: KafkaString::new(),
+                entity_name: Some(KafkaString::new()),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl AlterClientQuotasResponseEntityData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 1;
-        let (i, entity_type) = string(i, flexible, cx).at("entity_type")?;
-        let (i, entity_name) = nullable_string(i, flexible, cx).at("entity_name")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { entity_type, entity_name, unknown_tagged_fields }))
+        (i, self.entity_type) = string(i, flexible, cx).at("entity_type")?;
+        (i, self.entity_name) = nullable_string(i, flexible, cx).at("entity_name")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

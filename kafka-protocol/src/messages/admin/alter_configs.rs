@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, nullable_string_len, string_len, tagged_section_len};
 use crate::primitives::parse::{boolean, error_code_int16, int8, int32, nullable_string, string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -59,20 +59,22 @@ impl Request for AlterConfigsRequest {
 }
 
 impl AlterConfigsRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, resources) =
-            array(i, flexible, AlterConfigsResource::min_len(version), cx, |i, cx| {
-                AlterConfigsResource::parse(i, version, cx)
-            })
-            .at("resources")?;
-        let (i, validate_only) = boolean(i).at("validate_only")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { resources, validate_only, unknown_tagged_fields }))
+        (i, self.resources) = array(
+            i,
+            flexible,
+            AlterConfigsResource::min_len(version),
+            cx,
+            |it: &mut AlterConfigsResource, i, cx| it.parse(i, version, cx),
+        )
+        .at("resources")?;
+        (i, self.validate_only) = boolean(i).at("validate_only")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -109,7 +111,7 @@ impl AlterConfigsRequest {
 }
 
 /// In [`AlterConfigsRequest::resources`]; versions 0 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlterConfigsResource {
     /// `ResourceType`.
     pub resource_type: i8,
@@ -121,21 +123,37 @@ pub struct AlterConfigsResource {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for AlterConfigsResource {
+    fn default() -> Self {
+        const {
+            Self {
+                resource_type: 0,
+                resource_name: KafkaString::new(),
+                configs: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl AlterConfigsResource {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, resource_type) = int8(i).at("resource_type")?;
-        let (i, resource_name) = string(i, flexible, cx).at("resource_name")?;
-        let (i, configs) = array(i, flexible, AlterableConfig::min_len(version), cx, |i, cx| {
-            AlterableConfig::parse(i, version, cx)
-        })
+        (i, self.resource_type) = int8(i).at("resource_type")?;
+        (i, self.resource_name) = string(i, flexible, cx).at("resource_name")?;
+        (i, self.configs) = array(
+            i,
+            flexible,
+            AlterableConfig::min_len(version),
+            cx,
+            |it: &mut AlterableConfig, i, cx| it.parse(i, version, cx),
+        )
         .at("configs")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { resource_type, resource_name, configs, unknown_tagged_fields }))
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -194,25 +212,26 @@ pub struct AlterableConfig {
 
 impl Default for AlterableConfig {
     fn default() -> Self {
-        Self {
-            name: KafkaString::default(),
-            value: Some(KafkaString::default()),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                name: KafkaString::new(),
+                value: Some(KafkaString::new()),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl AlterableConfig {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, name) = string(i, flexible, cx).at("name")?;
-        let (i, value) = nullable_string(i, flexible, cx).at("value")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { name, value, unknown_tagged_fields }))
+        (i, self.name) = string(i, flexible, cx).at("name")?;
+        (i, self.value) = nullable_string(i, flexible, cx).at("value")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -289,20 +308,22 @@ impl Message for AlterConfigsResponse {
 }
 
 impl AlterConfigsResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, responses) =
-            array(i, flexible, AlterConfigsResourceResponse::min_len(version), cx, |i, cx| {
-                AlterConfigsResourceResponse::parse(i, version, cx)
-            })
-            .at("responses")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { throttle_time_ms, responses, unknown_tagged_fields }))
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.responses) = array(
+            i,
+            flexible,
+            AlterConfigsResourceResponse::min_len(version),
+            cx,
+            |it: &mut AlterConfigsResourceResponse, i, cx| it.parse(i, version, cx),
+        )
+        .at("responses")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -355,32 +376,30 @@ pub struct AlterConfigsResourceResponse {
 
 impl Default for AlterConfigsResourceResponse {
     fn default() -> Self {
-        Self {
-            error_code: ErrorCode::NONE,
-            error_message: Some(KafkaString::default()),
-            resource_type: 0,
-            resource_name: KafkaString::default(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                error_code: ErrorCode::NONE,
+                error_message: Some(KafkaString::new()),
+                resource_type: 0,
+                resource_name: KafkaString::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl AlterConfigsResourceResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, flexible, cx).at("error_message")?;
-        let (i, resource_type) = int8(i).at("resource_type")?;
-        let (i, resource_name) = string(i, flexible, cx).at("resource_name")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self { error_code, error_message, resource_type, resource_name, unknown_tagged_fields },
-        ))
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, flexible, cx).at("error_message")?;
+        (i, self.resource_type) = int8(i).at("resource_type")?;
+        (i, self.resource_name) = string(i, flexible, cx).at("resource_name")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

@@ -9,7 +9,7 @@ use crate::primitives::encoder::{
     length_len, null_length_len, nullable_string_len, string_len, tagged_section_len,
 };
 use crate::primitives::parse::{boolean, error_code_int16, int32, nullable_string, string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, nullable_int32_array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, KafkaString,
@@ -35,7 +35,7 @@ impl Default for AlterPartitionReassignmentsRequest {
             timeout_ms: 60_000,
             allow_replication_factor_change: true,
             topics: Vec::new(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -47,7 +47,7 @@ impl Message for AlterPartitionReassignmentsRequest {
     const MEMORY_PER_BYTE: usize = memory_per_byte(&[
         (size_of::<ReassignableTopic>(), 3),
         (size_of::<ReassignablePartition>(), 6),
-        (size_of::<i32>(), 4),
+        (Int32Array::MEMORY_PER_BYTE, 1),
         (UnknownTaggedFields::MEMORY_PER_BYTE, 1),
     ]);
 
@@ -75,19 +75,23 @@ impl Request for AlterPartitionReassignmentsRequest {
 }
 
 impl AlterPartitionReassignmentsRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, timeout_ms) = int32(i).at("timeout_ms")?;
-        let (i, allow_replication_factor_change) = if version >= 1 {
-            boolean(i).at("allow_replication_factor_change")?
-        } else {
-            (i, true)
-        };
-        let (i, topics) = array(i, true, ReassignableTopic::min_len(version), cx, |i, cx| {
-            ReassignableTopic::parse(i, version, cx)
-        })
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.timeout_ms) = int32(i).at("timeout_ms")?;
+        if version >= 1 {
+            (i, self.allow_replication_factor_change) =
+                boolean(i).at("allow_replication_factor_change")?;
+        }
+        (i, self.topics) = array(
+            i,
+            true,
+            ReassignableTopic::min_len(version),
+            cx,
+            |it: &mut ReassignableTopic, i, cx| it.parse(i, version, cx),
+        )
         .at("topics")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { timeout_ms, allow_replication_factor_change, topics, unknown_tagged_fields }))
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -126,7 +130,7 @@ impl AlterPartitionReassignmentsRequest {
 }
 
 /// In [`AlterPartitionReassignmentsRequest::topics`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReassignableTopic {
     /// `Name`.
     pub name: KafkaString,
@@ -136,16 +140,32 @@ pub struct ReassignableTopic {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for ReassignableTopic {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl ReassignableTopic {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, partitions) =
-            array(i, true, ReassignablePartition::min_len(version), cx, |i, cx| {
-                ReassignablePartition::parse(i, version, cx)
-            })
-            .at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        (i, self.partitions) = array(
+            i,
+            true,
+            ReassignablePartition::min_len(version),
+            cx,
+            |it: &mut ReassignablePartition, i, cx| it.parse(i, version, cx),
+        )
+        .at("partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -180,7 +200,7 @@ impl ReassignableTopic {
 }
 
 /// In [`ReassignableTopic::partitions`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReassignablePartition {
     /// `PartitionIndex`.
     pub partition_index: i32,
@@ -190,12 +210,25 @@ pub struct ReassignablePartition {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for ReassignablePartition {
+    fn default() -> Self {
+        const {
+            Self {
+                partition_index: 0,
+                replicas: None,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl ReassignablePartition {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, replicas) = nullable_int32_array(i, true, cx).at("replicas")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { partition_index, replicas, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.replicas) = nullable_int32_array(i, true, cx).at("replicas")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -253,9 +286,9 @@ impl Default for AlterPartitionReassignmentsResponse {
             throttle_time_ms: 0,
             allow_replication_factor_change: true,
             error_code: ErrorCode::NONE,
-            error_message: Some(KafkaString::default()),
+            error_message: Some(KafkaString::new()),
             responses: Vec::new(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -288,32 +321,25 @@ impl Message for AlterPartitionReassignmentsResponse {
 }
 
 impl AlterPartitionReassignmentsResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, allow_replication_factor_change) = if version >= 1 {
-            boolean(i).at("allow_replication_factor_change")?
-        } else {
-            (i, true)
-        };
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, true, cx).at("error_message")?;
-        let (i, responses) =
-            array(i, true, ReassignableTopicResponse::min_len(version), cx, |i, cx| {
-                ReassignableTopicResponse::parse(i, version, cx)
-            })
-            .at("responses")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        if version >= 1 {
+            (i, self.allow_replication_factor_change) =
+                boolean(i).at("allow_replication_factor_change")?;
+        }
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        (i, self.responses) = array(
             i,
-            Self {
-                throttle_time_ms,
-                allow_replication_factor_change,
-                error_code,
-                error_message,
-                responses,
-                unknown_tagged_fields,
-            },
-        ))
+            true,
+            ReassignableTopicResponse::min_len(version),
+            cx,
+            |it: &mut ReassignableTopicResponse, i, cx| it.parse(i, version, cx),
+        )
+        .at("responses")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -355,7 +381,7 @@ impl AlterPartitionReassignmentsResponse {
 }
 
 /// In [`AlterPartitionReassignmentsResponse::responses`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReassignableTopicResponse {
     /// `Name`.
     pub name: KafkaString,
@@ -365,16 +391,32 @@ pub struct ReassignableTopicResponse {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for ReassignableTopicResponse {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl ReassignableTopicResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, partitions) =
-            array(i, true, ReassignablePartitionResponse::min_len(version), cx, |i, cx| {
-                ReassignablePartitionResponse::parse(i, version, cx)
-            })
-            .at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        (i, self.partitions) = array(
+            i,
+            true,
+            ReassignablePartitionResponse::min_len(version),
+            cx,
+            |it: &mut ReassignablePartitionResponse, i, cx| it.parse(i, version, cx),
+        )
+        .at("partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -423,22 +465,25 @@ pub struct ReassignablePartitionResponse {
 
 impl Default for ReassignablePartitionResponse {
     fn default() -> Self {
-        Self {
-            partition_index: 0,
-            error_code: ErrorCode::NONE,
-            error_message: Some(KafkaString::default()),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                partition_index: 0,
+                error_code: ErrorCode::NONE,
+                error_message: Some(KafkaString::new()),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl ReassignablePartitionResponse {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, true, cx).at("error_message")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { partition_index, error_code, error_message, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

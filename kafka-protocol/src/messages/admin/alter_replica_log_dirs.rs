@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, string_len, tagged_section_len};
 use crate::primitives::parse::{error_code_int16, int32, string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, int32_array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, KafkaString,
@@ -30,7 +30,7 @@ impl Message for AlterReplicaLogDirsRequest {
     const MEMORY_PER_BYTE: usize = memory_per_byte(&[
         (size_of::<AlterReplicaLogDir>(), 3),
         (size_of::<AlterReplicaLogDirTopic>(), 3),
-        (size_of::<i32>(), 4),
+        (Int32Array::MEMORY_PER_BYTE, 1),
         (UnknownTaggedFields::MEMORY_PER_BYTE, 1),
     ]);
 
@@ -58,18 +58,21 @@ impl Request for AlterReplicaLogDirsRequest {
 }
 
 impl AlterReplicaLogDirsRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, dirs) = array(i, flexible, AlterReplicaLogDir::min_len(version), cx, |i, cx| {
-            AlterReplicaLogDir::parse(i, version, cx)
-        })
+        (i, self.dirs) = array(
+            i,
+            flexible,
+            AlterReplicaLogDir::min_len(version),
+            cx,
+            |it: &mut AlterReplicaLogDir, i, cx| it.parse(i, version, cx),
+        )
         .at("dirs")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { dirs, unknown_tagged_fields }))
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -105,7 +108,7 @@ impl AlterReplicaLogDirsRequest {
 }
 
 /// In [`AlterReplicaLogDirsRequest::dirs`]; versions 1 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlterReplicaLogDir {
     /// `Path`.
     pub path: KafkaString,
@@ -115,21 +118,35 @@ pub struct AlterReplicaLogDir {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for AlterReplicaLogDir {
+    fn default() -> Self {
+        const {
+            Self {
+                path: KafkaString::new(),
+                topics: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl AlterReplicaLogDir {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, path) = string(i, flexible, cx).at("path")?;
-        let (i, topics) =
-            array(i, flexible, AlterReplicaLogDirTopic::min_len(version), cx, |i, cx| {
-                AlterReplicaLogDirTopic::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { path, topics, unknown_tagged_fields }))
+        (i, self.path) = string(i, flexible, cx).at("path")?;
+        (i, self.topics) = array(
+            i,
+            flexible,
+            AlterReplicaLogDirTopic::min_len(version),
+            cx,
+            |it: &mut AlterReplicaLogDirTopic, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -175,7 +192,7 @@ impl AlterReplicaLogDir {
 }
 
 /// In [`AlterReplicaLogDir::topics`]; versions 1 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlterReplicaLogDirTopic {
     /// `Name`.
     pub name: KafkaString,
@@ -185,17 +202,28 @@ pub struct AlterReplicaLogDirTopic {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for AlterReplicaLogDirTopic {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                partitions: Int32Array::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl AlterReplicaLogDirTopic {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, name) = string(i, flexible, cx).at("name")?;
-        let (i, partitions) = int32_array(i, flexible, cx).at("partitions")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { name, partitions, unknown_tagged_fields }))
+        (i, self.name) = string(i, flexible, cx).at("name")?;
+        i = int32_array(&mut self.partitions, i, flexible, cx).at("partitions")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -273,20 +301,22 @@ impl Message for AlterReplicaLogDirsResponse {
 }
 
 impl AlterReplicaLogDirsResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, results) =
-            array(i, flexible, AlterReplicaLogDirTopicResult::min_len(version), cx, |i, cx| {
-                AlterReplicaLogDirTopicResult::parse(i, version, cx)
-            })
-            .at("results")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { throttle_time_ms, results, unknown_tagged_fields }))
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.results) = array(
+            i,
+            flexible,
+            AlterReplicaLogDirTopicResult::min_len(version),
+            cx,
+            |it: &mut AlterReplicaLogDirTopicResult, i, cx| it.parse(i, version, cx),
+        )
+        .at("results")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -323,7 +353,7 @@ impl AlterReplicaLogDirsResponse {
 }
 
 /// In [`AlterReplicaLogDirsResponse::results`]; versions 1 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlterReplicaLogDirTopicResult {
     /// `TopicName`.
     pub topic_name: KafkaString,
@@ -333,21 +363,35 @@ pub struct AlterReplicaLogDirTopicResult {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for AlterReplicaLogDirTopicResult {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_name: KafkaString::new(),
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl AlterReplicaLogDirTopicResult {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, topic_name) = string(i, flexible, cx).at("topic_name")?;
-        let (i, partitions) =
-            array(i, flexible, AlterReplicaLogDirPartitionResult::min_len(version), cx, |i, cx| {
-                AlterReplicaLogDirPartitionResult::parse(i, version, cx)
-            })
-            .at("partitions")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { topic_name, partitions, unknown_tagged_fields }))
+        (i, self.topic_name) = string(i, flexible, cx).at("topic_name")?;
+        (i, self.partitions) = array(
+            i,
+            flexible,
+            AlterReplicaLogDirPartitionResult::min_len(version),
+            cx,
+            |it: &mut AlterReplicaLogDirPartitionResult, i, cx| it.parse(i, version, cx),
+        )
+        .at("partitions")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -393,7 +437,7 @@ impl AlterReplicaLogDirTopicResult {
 }
 
 /// In [`AlterReplicaLogDirTopicResult::partitions`]; versions 1 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlterReplicaLogDirPartitionResult {
     /// `PartitionIndex`.
     pub partition_index: i32,
@@ -403,17 +447,28 @@ pub struct AlterReplicaLogDirPartitionResult {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for AlterReplicaLogDirPartitionResult {
+    fn default() -> Self {
+        const {
+            Self {
+                partition_index: 0,
+                error_code: ErrorCode::NONE,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl AlterReplicaLogDirPartitionResult {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { partition_index, error_code, unknown_tagged_fields }))
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

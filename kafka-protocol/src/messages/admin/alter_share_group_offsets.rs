@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, nullable_string_len, string_len, tagged_section_len};
 use crate::primitives::parse::{error_code_int16, int32, int64, nullable_string, string, uuid};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -59,15 +59,19 @@ impl Request for AlterShareGroupOffsetsRequest {
 }
 
 impl AlterShareGroupOffsetsRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, group_id) = string(i, true, cx).at("group_id")?;
-        let (i, topics) =
-            array(i, true, AlterShareGroupOffsetsRequestTopic::min_len(version), cx, |i, cx| {
-                AlterShareGroupOffsetsRequestTopic::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { group_id, topics, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.group_id) = string(i, true, cx).at("group_id")?;
+        (i, self.topics) = array(
+            i,
+            true,
+            AlterShareGroupOffsetsRequestTopic::min_len(version),
+            cx,
+            |it: &mut AlterShareGroupOffsetsRequestTopic, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -97,7 +101,7 @@ impl AlterShareGroupOffsetsRequest {
 }
 
 /// In [`AlterShareGroupOffsetsRequest::topics`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlterShareGroupOffsetsRequestTopic {
     /// `TopicName`.
     pub topic_name: KafkaString,
@@ -107,19 +111,32 @@ pub struct AlterShareGroupOffsetsRequestTopic {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for AlterShareGroupOffsetsRequestTopic {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_name: KafkaString::new(),
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl AlterShareGroupOffsetsRequestTopic {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_name) = string(i, true, cx).at("topic_name")?;
-        let (i, partitions) = array(
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_name) = string(i, true, cx).at("topic_name")?;
+        (i, self.partitions) = array(
             i,
             true,
             AlterShareGroupOffsetsRequestPartition::min_len(version),
             cx,
-            |i, cx| AlterShareGroupOffsetsRequestPartition::parse(i, version, cx),
+            |it: &mut AlterShareGroupOffsetsRequestPartition, i, cx| it.parse(i, version, cx),
         )
         .at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_name, partitions, unknown_tagged_fields }))
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -158,7 +175,7 @@ impl AlterShareGroupOffsetsRequestTopic {
 }
 
 /// In [`AlterShareGroupOffsetsRequestTopic::partitions`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlterShareGroupOffsetsRequestPartition {
     /// `PartitionIndex`.
     pub partition_index: i32,
@@ -168,12 +185,25 @@ pub struct AlterShareGroupOffsetsRequestPartition {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for AlterShareGroupOffsetsRequestPartition {
+    fn default() -> Self {
+        const {
+            Self {
+                partition_index: 0,
+                start_offset: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl AlterShareGroupOffsetsRequestPartition {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, start_offset) = int64(i).at("start_offset")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { partition_index, start_offset, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.start_offset) = int64(i).at("start_offset")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -242,20 +272,21 @@ impl Message for AlterShareGroupOffsetsResponse {
 }
 
 impl AlterShareGroupOffsetsResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, true, cx).at("error_message")?;
-        let (i, responses) =
-            array(i, true, AlterShareGroupOffsetsResponseTopic::min_len(version), cx, |i, cx| {
-                AlterShareGroupOffsetsResponseTopic::parse(i, version, cx)
-            })
-            .at("responses")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        (i, self.responses) = array(
             i,
-            Self { throttle_time_ms, error_code, error_message, responses, unknown_tagged_fields },
-        ))
+            true,
+            AlterShareGroupOffsetsResponseTopic::min_len(version),
+            cx,
+            |it: &mut AlterShareGroupOffsetsResponseTopic, i, cx| it.parse(i, version, cx),
+        )
+        .at("responses")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -291,7 +322,7 @@ impl AlterShareGroupOffsetsResponse {
 }
 
 /// In [`AlterShareGroupOffsetsResponse::responses`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlterShareGroupOffsetsResponseTopic {
     /// `TopicName`.
     pub topic_name: KafkaString,
@@ -303,20 +334,34 @@ pub struct AlterShareGroupOffsetsResponseTopic {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for AlterShareGroupOffsetsResponseTopic {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_name: KafkaString::new(),
+                topic_id: Uuid::ZERO,
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl AlterShareGroupOffsetsResponseTopic {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_name) = string(i, true, cx).at("topic_name")?;
-        let (i, topic_id) = uuid(i).at("topic_id")?;
-        let (i, partitions) = array(
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_name) = string(i, true, cx).at("topic_name")?;
+        (i, self.topic_id) = uuid(i).at("topic_id")?;
+        (i, self.partitions) = array(
             i,
             true,
             AlterShareGroupOffsetsResponsePartition::min_len(version),
             cx,
-            |i, cx| AlterShareGroupOffsetsResponsePartition::parse(i, version, cx),
+            |it: &mut AlterShareGroupOffsetsResponsePartition, i, cx| it.parse(i, version, cx),
         )
         .at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_name, topic_id, partitions, unknown_tagged_fields }))
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -356,7 +401,7 @@ impl AlterShareGroupOffsetsResponseTopic {
 }
 
 /// In [`AlterShareGroupOffsetsResponseTopic::partitions`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlterShareGroupOffsetsResponsePartition {
     /// `PartitionIndex`.
     pub partition_index: i32,
@@ -368,13 +413,27 @@ pub struct AlterShareGroupOffsetsResponsePartition {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for AlterShareGroupOffsetsResponsePartition {
+    fn default() -> Self {
+        const {
+            Self {
+                partition_index: 0,
+                error_code: ErrorCode::NONE,
+                error_message: None,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl AlterShareGroupOffsetsResponsePartition {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, true, cx).at("error_message")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { partition_index, error_code, error_message, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

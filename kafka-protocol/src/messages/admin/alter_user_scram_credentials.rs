@@ -9,7 +9,7 @@ use crate::primitives::encoder::{
     bytes_len, length_len, nullable_string_len, string_len, tagged_section_len,
 };
 use crate::primitives::parse::{bytes, error_code_int16, int8, int32, nullable_string, string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -61,19 +61,26 @@ impl Request for AlterUserScramCredentialsRequest {
 }
 
 impl AlterUserScramCredentialsRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, deletions) =
-            array(i, true, ScramCredentialDeletion::min_len(version), cx, |i, cx| {
-                ScramCredentialDeletion::parse(i, version, cx)
-            })
-            .at("deletions")?;
-        let (i, upsertions) =
-            array(i, true, ScramCredentialUpsertion::min_len(version), cx, |i, cx| {
-                ScramCredentialUpsertion::parse(i, version, cx)
-            })
-            .at("upsertions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { deletions, upsertions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.deletions) = array(
+            i,
+            true,
+            ScramCredentialDeletion::min_len(version),
+            cx,
+            |it: &mut ScramCredentialDeletion, i, cx| it.parse(i, version, cx),
+        )
+        .at("deletions")?;
+        (i, self.upsertions) = array(
+            i,
+            true,
+            ScramCredentialUpsertion::min_len(version),
+            cx,
+            |it: &mut ScramCredentialUpsertion, i, cx| it.parse(i, version, cx),
+        )
+        .at("upsertions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -109,7 +116,7 @@ impl AlterUserScramCredentialsRequest {
 }
 
 /// In [`AlterUserScramCredentialsRequest::deletions`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScramCredentialDeletion {
     /// `Name`.
     pub name: KafkaString,
@@ -119,12 +126,25 @@ pub struct ScramCredentialDeletion {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for ScramCredentialDeletion {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                mechanism: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl ScramCredentialDeletion {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, mechanism) = int8(i).at("mechanism")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, mechanism, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        (i, self.mechanism) = int8(i).at("mechanism")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -152,7 +172,7 @@ impl ScramCredentialDeletion {
 }
 
 /// In [`AlterUserScramCredentialsRequest::upsertions`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScramCredentialUpsertion {
     /// `Name`.
     pub name: KafkaString,
@@ -168,15 +188,31 @@ pub struct ScramCredentialUpsertion {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for ScramCredentialUpsertion {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                mechanism: 0,
+                iterations: 0,
+                salt: Bytes::new(),
+                salted_password: Bytes::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl ScramCredentialUpsertion {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, mechanism) = int8(i).at("mechanism")?;
-        let (i, iterations) = int32(i).at("iterations")?;
-        let (i, salt) = bytes(i, true, cx).at("salt")?;
-        let (i, salted_password) = bytes(i, true, cx).at("salted_password")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, mechanism, iterations, salt, salted_password, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        (i, self.mechanism) = int8(i).at("mechanism")?;
+        (i, self.iterations) = int32(i).at("iterations")?;
+        (i, self.salt) = bytes(i, true, cx).at("salt")?;
+        (i, self.salted_password) = bytes(i, true, cx).at("salted_password")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -246,15 +282,19 @@ impl Message for AlterUserScramCredentialsResponse {
 }
 
 impl AlterUserScramCredentialsResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, results) =
-            array(i, true, AlterUserScramCredentialsResult::min_len(version), cx, |i, cx| {
-                AlterUserScramCredentialsResult::parse(i, version, cx)
-            })
-            .at("results")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { throttle_time_ms, results, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.results) = array(
+            i,
+            true,
+            AlterUserScramCredentialsResult::min_len(version),
+            cx,
+            |it: &mut AlterUserScramCredentialsResult, i, cx| it.parse(i, version, cx),
+        )
+        .at("results")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -297,22 +337,25 @@ pub struct AlterUserScramCredentialsResult {
 
 impl Default for AlterUserScramCredentialsResult {
     fn default() -> Self {
-        Self {
-            user: KafkaString::default(),
-            error_code: ErrorCode::NONE,
-            error_message: Some(KafkaString::default()),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                user: KafkaString::new(),
+                error_code: ErrorCode::NONE,
+                error_message: Some(KafkaString::new()),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl AlterUserScramCredentialsResult {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, user) = string(i, true, cx).at("user")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, true, cx).at("error_message")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { user, error_code, error_message, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.user) = string(i, true, cx).at("user")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, nullable_string_len, string_len, tagged_section_len};
 use crate::primitives::parse::{error_code_int16, int8, int32, nullable_string, string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -56,18 +56,18 @@ impl Request for CreateAclsRequest {
 }
 
 impl CreateAclsRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, creations) = array(i, flexible, AclCreation::min_len(version), cx, |i, cx| {
-            AclCreation::parse(i, version, cx)
-        })
-        .at("creations")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { creations, unknown_tagged_fields }))
+        (i, self.creations) =
+            array(i, flexible, AclCreation::min_len(version), cx, |it: &mut AclCreation, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("creations")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -125,47 +125,36 @@ pub struct AclCreation {
 
 impl Default for AclCreation {
     fn default() -> Self {
-        Self {
-            resource_type: 0,
-            resource_name: KafkaString::default(),
-            resource_pattern_type: 3,
-            principal: KafkaString::default(),
-            host: KafkaString::default(),
-            operation: 0,
-            permission_type: 0,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                resource_type: 0,
+                resource_name: KafkaString::new(),
+                resource_pattern_type: 3,
+                principal: KafkaString::new(),
+                host: KafkaString::new(),
+                operation: 0,
+                permission_type: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl AclCreation {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, resource_type) = int8(i).at("resource_type")?;
-        let (i, resource_name) = string(i, flexible, cx).at("resource_name")?;
-        let (i, resource_pattern_type) = int8(i).at("resource_pattern_type")?;
-        let (i, principal) = string(i, flexible, cx).at("principal")?;
-        let (i, host) = string(i, flexible, cx).at("host")?;
-        let (i, operation) = int8(i).at("operation")?;
-        let (i, permission_type) = int8(i).at("permission_type")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self {
-                resource_type,
-                resource_name,
-                resource_pattern_type,
-                principal,
-                host,
-                operation,
-                permission_type,
-                unknown_tagged_fields,
-            },
-        ))
+        (i, self.resource_type) = int8(i).at("resource_type")?;
+        (i, self.resource_name) = string(i, flexible, cx).at("resource_name")?;
+        (i, self.resource_pattern_type) = int8(i).at("resource_pattern_type")?;
+        (i, self.principal) = string(i, flexible, cx).at("principal")?;
+        (i, self.host) = string(i, flexible, cx).at("host")?;
+        (i, self.operation) = int8(i).at("operation")?;
+        (i, self.permission_type) = int8(i).at("permission_type")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -248,19 +237,22 @@ impl Message for CreateAclsResponse {
 }
 
 impl CreateAclsResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, results) = array(i, flexible, AclCreationResult::min_len(version), cx, |i, cx| {
-            AclCreationResult::parse(i, version, cx)
-        })
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.results) = array(
+            i,
+            flexible,
+            AclCreationResult::min_len(version),
+            cx,
+            |it: &mut AclCreationResult, i, cx| it.parse(i, version, cx),
+        )
         .at("results")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { throttle_time_ms, results, unknown_tagged_fields }))
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -309,25 +301,26 @@ pub struct AclCreationResult {
 
 impl Default for AclCreationResult {
     fn default() -> Self {
-        Self {
-            error_code: ErrorCode::NONE,
-            error_message: Some(KafkaString::default()),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                error_code: ErrorCode::NONE,
+                error_message: Some(KafkaString::new()),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl AclCreationResult {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, flexible, cx).at("error_message")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { error_code, error_message, unknown_tagged_fields }))
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, flexible, cx).at("error_message")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

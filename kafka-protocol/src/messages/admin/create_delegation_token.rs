@@ -9,7 +9,7 @@ use crate::primitives::encoder::{
     bytes_len, length_len, nullable_string_len, string_len, tagged_section_len,
 };
 use crate::primitives::parse::{bytes, error_code_int16, int32, int64, nullable_string, string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -34,11 +34,11 @@ pub struct CreateDelegationTokenRequest {
 impl Default for CreateDelegationTokenRequest {
     fn default() -> Self {
         Self {
-            owner_principal_type: Some(KafkaString::default()),
-            owner_principal_name: Some(KafkaString::default()),
+            owner_principal_type: Some(KafkaString::new()),
+            owner_principal_name: Some(KafkaString::new()),
             renewers: Vec::new(),
             max_lifetime_ms: 0,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -76,38 +76,30 @@ impl Request for CreateDelegationTokenRequest {
 }
 
 impl CreateDelegationTokenRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, owner_principal_type) = if version >= 3 {
-            nullable_string(i, flexible, cx).at("owner_principal_type")?
-        } else {
-            (i, Some(KafkaString::default()))
-        };
-        let (i, owner_principal_name) = if version >= 3 {
-            nullable_string(i, flexible, cx).at("owner_principal_name")?
-        } else {
-            (i, Some(KafkaString::default()))
-        };
-        let (i, renewers) = array(i, flexible, CreatableRenewers::min_len(version), cx, |i, cx| {
-            CreatableRenewers::parse(i, version, cx)
-        })
-        .at("renewers")?;
-        let (i, max_lifetime_ms) = int64(i).at("max_lifetime_ms")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
+        if version >= 3 {
+            (i, self.owner_principal_type) =
+                nullable_string(i, flexible, cx).at("owner_principal_type")?;
+        }
+        if version >= 3 {
+            (i, self.owner_principal_name) =
+                nullable_string(i, flexible, cx).at("owner_principal_name")?;
+        }
+        (i, self.renewers) = array(
             i,
-            Self {
-                owner_principal_type,
-                owner_principal_name,
-                renewers,
-                max_lifetime_ms,
-                unknown_tagged_fields,
-            },
-        ))
+            flexible,
+            CreatableRenewers::min_len(version),
+            cx,
+            |it: &mut CreatableRenewers, i, cx| it.parse(i, version, cx),
+        )
+        .at("renewers")?;
+        (i, self.max_lifetime_ms) = int64(i).at("max_lifetime_ms")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -176,7 +168,7 @@ impl CreateDelegationTokenRequest {
 }
 
 /// In [`CreateDelegationTokenRequest::renewers`]; versions 1 to 3.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreatableRenewers {
     /// `PrincipalType`.
     pub principal_type: KafkaString,
@@ -186,17 +178,28 @@ pub struct CreatableRenewers {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for CreatableRenewers {
+    fn default() -> Self {
+        const {
+            Self {
+                principal_type: KafkaString::new(),
+                principal_name: KafkaString::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl CreatableRenewers {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, principal_type) = string(i, flexible, cx).at("principal_type")?;
-        let (i, principal_name) = string(i, flexible, cx).at("principal_name")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { principal_type, principal_name, unknown_tagged_fields }))
+        (i, self.principal_type) = string(i, flexible, cx).at("principal_type")?;
+        (i, self.principal_name) = string(i, flexible, cx).at("principal_name")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -288,49 +291,30 @@ impl Message for CreateDelegationTokenResponse {
 }
 
 impl CreateDelegationTokenResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, principal_type) = string(i, flexible, cx).at("principal_type")?;
-        let (i, principal_name) = string(i, flexible, cx).at("principal_name")?;
-        let (i, token_requester_principal_type) = if version >= 3 {
-            string(i, flexible, cx).at("token_requester_principal_type")?
-        } else {
-            (i, KafkaString::default())
-        };
-        let (i, token_requester_principal_name) = if version >= 3 {
-            string(i, flexible, cx).at("token_requester_principal_name")?
-        } else {
-            (i, KafkaString::default())
-        };
-        let (i, issue_timestamp_ms) = int64(i).at("issue_timestamp_ms")?;
-        let (i, expiry_timestamp_ms) = int64(i).at("expiry_timestamp_ms")?;
-        let (i, max_timestamp_ms) = int64(i).at("max_timestamp_ms")?;
-        let (i, token_id) = string(i, flexible, cx).at("token_id")?;
-        let (i, hmac) = bytes(i, flexible, cx).at("hmac")?;
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self {
-                error_code,
-                principal_type,
-                principal_name,
-                token_requester_principal_type,
-                token_requester_principal_name,
-                issue_timestamp_ms,
-                expiry_timestamp_ms,
-                max_timestamp_ms,
-                token_id,
-                hmac,
-                throttle_time_ms,
-                unknown_tagged_fields,
-            },
-        ))
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.principal_type) = string(i, flexible, cx).at("principal_type")?;
+        (i, self.principal_name) = string(i, flexible, cx).at("principal_name")?;
+        if version >= 3 {
+            (i, self.token_requester_principal_type) =
+                string(i, flexible, cx).at("token_requester_principal_type")?;
+        }
+        if version >= 3 {
+            (i, self.token_requester_principal_name) =
+                string(i, flexible, cx).at("token_requester_principal_name")?;
+        }
+        (i, self.issue_timestamp_ms) = int64(i).at("issue_timestamp_ms")?;
+        (i, self.expiry_timestamp_ms) = int64(i).at("expiry_timestamp_ms")?;
+        (i, self.max_timestamp_ms) = int64(i).at("max_timestamp_ms")?;
+        (i, self.token_id) = string(i, flexible, cx).at("token_id")?;
+        (i, self.hmac) = bytes(i, flexible, cx).at("hmac")?;
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

@@ -9,7 +9,7 @@ use crate::primitives::encoder::{
     length_len, null_length_len, nullable_string_len, string_len, tagged_section_len,
 };
 use crate::primitives::parse::{boolean, error_code_int16, int32, nullable_string, string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, int32_array, nullable_array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, KafkaString,
@@ -36,7 +36,7 @@ impl Message for CreatePartitionsRequest {
     const MEMORY_PER_BYTE: usize = memory_per_byte(&[
         (size_of::<CreatePartitionsTopic>(), 7),
         (size_of::<CreatePartitionsAssignment>(), 2),
-        (size_of::<i32>(), 4),
+        (Int32Array::MEMORY_PER_BYTE, 1),
         (UnknownTaggedFields::MEMORY_PER_BYTE, 1),
     ]);
 
@@ -64,21 +64,23 @@ impl Request for CreatePartitionsRequest {
 }
 
 impl CreatePartitionsRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, topics) =
-            array(i, flexible, CreatePartitionsTopic::min_len(version), cx, |i, cx| {
-                CreatePartitionsTopic::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let (i, timeout_ms) = int32(i).at("timeout_ms")?;
-        let (i, validate_only) = boolean(i).at("validate_only")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { topics, timeout_ms, validate_only, unknown_tagged_fields }))
+        (i, self.topics) = array(
+            i,
+            flexible,
+            CreatePartitionsTopic::min_len(version),
+            cx,
+            |it: &mut CreatePartitionsTopic, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        (i, self.timeout_ms) = int32(i).at("timeout_ms")?;
+        (i, self.validate_only) = boolean(i).at("validate_only")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -130,34 +132,35 @@ pub struct CreatePartitionsTopic {
 
 impl Default for CreatePartitionsTopic {
     fn default() -> Self {
-        Self {
-            name: KafkaString::default(),
-            count: 0,
-            assignments: Some(Vec::new()),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                name: KafkaString::new(),
+                count: 0,
+                assignments: Some(Vec::new()),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl CreatePartitionsTopic {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, name) = string(i, flexible, cx).at("name")?;
-        let (i, count) = int32(i).at("count")?;
-        let (i, assignments) = nullable_array(
+        (i, self.name) = string(i, flexible, cx).at("name")?;
+        (i, self.count) = int32(i).at("count")?;
+        (i, self.assignments) = nullable_array(
             i,
             flexible,
             CreatePartitionsAssignment::min_len(version),
             cx,
-            |i, cx| CreatePartitionsAssignment::parse(i, version, cx),
+            |it: &mut CreatePartitionsAssignment, i, cx| it.parse(i, version, cx),
         )
         .at("assignments")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { name, count, assignments, unknown_tagged_fields }))
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -214,7 +217,7 @@ impl CreatePartitionsTopic {
 }
 
 /// In [`CreatePartitionsTopic::assignments`]; versions 0 to 3.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreatePartitionsAssignment {
     /// `BrokerIds`.
     pub broker_ids: Int32Array,
@@ -222,16 +225,26 @@ pub struct CreatePartitionsAssignment {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for CreatePartitionsAssignment {
+    fn default() -> Self {
+        const {
+            Self {
+                broker_ids: Int32Array::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl CreatePartitionsAssignment {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, broker_ids) = int32_array(i, flexible, cx).at("broker_ids")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { broker_ids, unknown_tagged_fields }))
+        i = int32_array(&mut self.broker_ids, i, flexible, cx).at("broker_ids")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -306,20 +319,22 @@ impl Message for CreatePartitionsResponse {
 }
 
 impl CreatePartitionsResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, results) =
-            array(i, flexible, CreatePartitionsTopicResult::min_len(version), cx, |i, cx| {
-                CreatePartitionsTopicResult::parse(i, version, cx)
-            })
-            .at("results")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { throttle_time_ms, results, unknown_tagged_fields }))
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.results) = array(
+            i,
+            flexible,
+            CreatePartitionsTopicResult::min_len(version),
+            cx,
+            |it: &mut CreatePartitionsTopicResult, i, cx| it.parse(i, version, cx),
+        )
+        .at("results")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -356,7 +371,7 @@ impl CreatePartitionsResponse {
 }
 
 /// In [`CreatePartitionsResponse::results`]; versions 0 to 3.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreatePartitionsTopicResult {
     /// `Name`.
     pub name: KafkaString,
@@ -368,18 +383,30 @@ pub struct CreatePartitionsTopicResult {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for CreatePartitionsTopicResult {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                error_code: ErrorCode::NONE,
+                error_message: None,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl CreatePartitionsTopicResult {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, name) = string(i, flexible, cx).at("name")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, flexible, cx).at("error_message")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { name, error_code, error_message, unknown_tagged_fields }))
+        (i, self.name) = string(i, flexible, cx).at("name")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, flexible, cx).at("error_message")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

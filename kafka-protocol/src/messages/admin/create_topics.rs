@@ -12,7 +12,7 @@ use crate::primitives::encoder::{
 use crate::primitives::parse::{
     boolean, error_code_int16, int8, int16, int32, nullable_string, string, uuid,
 };
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{
     array, int32_array, nullable_array, tagged_fields, unknown_tagged_fields,
 };
@@ -40,7 +40,7 @@ impl Default for CreateTopicsRequest {
             topics: Vec::new(),
             timeout_ms: 60_000,
             validate_only: false,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -53,7 +53,7 @@ impl Message for CreateTopicsRequest {
         (size_of::<CreatableTopic>(), 10),
         (size_of::<CreatableReplicaAssignment>(), 6),
         (size_of::<CreatableTopicConfig>(), 3),
-        (size_of::<i32>(), 4),
+        (Int32Array::MEMORY_PER_BYTE, 1),
         (UnknownTaggedFields::MEMORY_PER_BYTE, 1),
     ]);
 
@@ -81,20 +81,23 @@ impl Request for CreateTopicsRequest {
 }
 
 impl CreateTopicsRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 5;
-        let (i, topics) = array(i, flexible, CreatableTopic::min_len(version), cx, |i, cx| {
-            CreatableTopic::parse(i, version, cx)
-        })
+        (i, self.topics) = array(
+            i,
+            flexible,
+            CreatableTopic::min_len(version),
+            cx,
+            |it: &mut CreatableTopic, i, cx| it.parse(i, version, cx),
+        )
         .at("topics")?;
-        let (i, timeout_ms) = int32(i).at("timeout_ms")?;
-        let (i, validate_only) = boolean(i).at("validate_only")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { topics, timeout_ms, validate_only, unknown_tagged_fields }))
+        (i, self.timeout_ms) = int32(i).at("timeout_ms")?;
+        (i, self.validate_only) = boolean(i).at("validate_only")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -132,7 +135,7 @@ impl CreateTopicsRequest {
 }
 
 /// In [`CreateTopicsRequest::topics`]; versions 2 to 7.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreatableTopic {
     /// `Name`.
     pub name: KafkaString,
@@ -148,38 +151,48 @@ pub struct CreatableTopic {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
-impl CreatableTopic {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let flexible = version >= 5;
-        let (i, name) = string(i, flexible, cx).at("name")?;
-        let (i, num_partitions) = int32(i).at("num_partitions")?;
-        let (i, replication_factor) = int16(i).at("replication_factor")?;
-        let (i, assignments) =
-            array(i, flexible, CreatableReplicaAssignment::min_len(version), cx, |i, cx| {
-                CreatableReplicaAssignment::parse(i, version, cx)
-            })
-            .at("assignments")?;
-        let (i, configs) =
-            array(i, flexible, CreatableTopicConfig::min_len(version), cx, |i, cx| {
-                CreatableTopicConfig::parse(i, version, cx)
-            })
-            .at("configs")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
+impl Default for CreatableTopic {
+    fn default() -> Self {
+        const {
             Self {
-                name,
-                num_partitions,
-                replication_factor,
-                assignments,
-                configs,
-                unknown_tagged_fields,
-            },
-        ))
+                name: KafkaString::new(),
+                num_partitions: 0,
+                replication_factor: 0,
+                assignments: Vec::new(),
+                configs: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
+impl CreatableTopic {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        let flexible = version >= 5;
+        (i, self.name) = string(i, flexible, cx).at("name")?;
+        (i, self.num_partitions) = int32(i).at("num_partitions")?;
+        (i, self.replication_factor) = int16(i).at("replication_factor")?;
+        (i, self.assignments) = array(
+            i,
+            flexible,
+            CreatableReplicaAssignment::min_len(version),
+            cx,
+            |it: &mut CreatableReplicaAssignment, i, cx| it.parse(i, version, cx),
+        )
+        .at("assignments")?;
+        (i, self.configs) = array(
+            i,
+            flexible,
+            CreatableTopicConfig::min_len(version),
+            cx,
+            |it: &mut CreatableTopicConfig, i, cx| it.parse(i, version, cx),
+        )
+        .at("configs")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -235,7 +248,7 @@ impl CreatableTopic {
 }
 
 /// In [`CreatableTopic::assignments`]; versions 2 to 7.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreatableReplicaAssignment {
     /// `PartitionIndex`.
     pub partition_index: i32,
@@ -245,17 +258,28 @@ pub struct CreatableReplicaAssignment {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for CreatableReplicaAssignment {
+    fn default() -> Self {
+        const {
+            Self {
+                partition_index: 0,
+                broker_ids: Int32Array::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl CreatableReplicaAssignment {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 5;
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, broker_ids) = int32_array(i, flexible, cx).at("broker_ids")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { partition_index, broker_ids, unknown_tagged_fields }))
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        i = int32_array(&mut self.broker_ids, i, flexible, cx).at("broker_ids")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -306,25 +330,26 @@ pub struct CreatableTopicConfig {
 
 impl Default for CreatableTopicConfig {
     fn default() -> Self {
-        Self {
-            name: KafkaString::default(),
-            value: Some(KafkaString::default()),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                name: KafkaString::new(),
+                value: Some(KafkaString::new()),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl CreatableTopicConfig {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 5;
-        let (i, name) = string(i, flexible, cx).at("name")?;
-        let (i, value) = nullable_string(i, flexible, cx).at("value")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { name, value, unknown_tagged_fields }))
+        (i, self.name) = string(i, flexible, cx).at("name")?;
+        (i, self.value) = nullable_string(i, flexible, cx).at("value")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -402,20 +427,22 @@ impl Message for CreateTopicsResponse {
 }
 
 impl CreateTopicsResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 5;
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, topics) =
-            array(i, flexible, CreatableTopicResult::min_len(version), cx, |i, cx| {
-                CreatableTopicResult::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { throttle_time_ms, topics, unknown_tagged_fields }))
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.topics) = array(
+            i,
+            flexible,
+            CreatableTopicResult::min_len(version),
+            cx,
+            |it: &mut CreatableTopicResult, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -476,66 +503,59 @@ pub struct CreatableTopicResult {
 
 impl Default for CreatableTopicResult {
     fn default() -> Self {
-        Self {
-            name: KafkaString::default(),
-            topic_id: Uuid::ZERO,
-            error_code: ErrorCode::NONE,
-            error_message: Some(KafkaString::default()),
-            topic_config_error_code: ErrorCode::NONE,
-            num_partitions: -1,
-            replication_factor: -1,
-            configs: Some(Vec::new()),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                name: KafkaString::new(),
+                topic_id: Uuid::ZERO,
+                error_code: ErrorCode::NONE,
+                error_message: Some(KafkaString::new()),
+                topic_config_error_code: ErrorCode::NONE,
+                num_partitions: -1,
+                replication_factor: -1,
+                configs: Some(Vec::new()),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl CreatableTopicResult {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 5;
-        let (i, name) = string(i, flexible, cx).at("name")?;
-        let (i, topic_id) = if version >= 7 { uuid(i).at("topic_id")? } else { (i, Uuid::ZERO) };
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, flexible, cx).at("error_message")?;
-        let (i, num_partitions) =
-            if version >= 5 { int32(i).at("num_partitions")? } else { (i, -1) };
-        let (i, replication_factor) =
-            if version >= 5 { int16(i).at("replication_factor")? } else { (i, -1) };
-        let (i, configs) = if version >= 5 {
-            nullable_array(i, flexible, CreatableTopicConfigs::min_len(version), cx, |i, cx| {
-                CreatableTopicConfigs::parse(i, version, cx)
-            })
-            .at("configs")?
-        } else {
-            (i, Some(Vec::new()))
-        };
-        let mut topic_config_error_code = ErrorCode::NONE;
-        let (i, unknown_tagged_fields) = if flexible {
-            tagged_fields(i, cx, |tag, i, _cx| match tag {
+        (i, self.name) = string(i, flexible, cx).at("name")?;
+        if version >= 7 {
+            (i, self.topic_id) = uuid(i).at("topic_id")?;
+        }
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, flexible, cx).at("error_message")?;
+        if version >= 5 {
+            (i, self.num_partitions) = int32(i).at("num_partitions")?;
+        }
+        if version >= 5 {
+            (i, self.replication_factor) = int16(i).at("replication_factor")?;
+        }
+        if version >= 5 {
+            (i, self.configs) = nullable_array(
+                i,
+                flexible,
+                CreatableTopicConfigs::min_len(version),
+                cx,
+                |it: &mut CreatableTopicConfigs, i, cx| it.parse(i, version, cx),
+            )
+            .at("configs")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = tagged_fields(i, cx, |tag, mut i, _cx| match tag {
                 0 => {
-                    let (i, value) = error_code_int16(i).at("topic_config_error_code")?;
-                    topic_config_error_code = value;
+                    (i, self.topic_config_error_code) =
+                        error_code_int16(i).at("topic_config_error_code")?;
                     Ok((i, true))
                 }
                 _ => Ok((i, false)),
-            })?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self {
-                name,
-                topic_id,
-                error_code,
-                error_message,
-                topic_config_error_code,
-                num_partitions,
-                replication_factor,
-                configs,
-                unknown_tagged_fields,
-            },
-        ))
+            })?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -649,26 +669,29 @@ pub struct CreatableTopicConfigs {
 
 impl Default for CreatableTopicConfigs {
     fn default() -> Self {
-        Self {
-            name: KafkaString::default(),
-            value: Some(KafkaString::default()),
-            read_only: false,
-            config_source: -1,
-            is_sensitive: false,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                name: KafkaString::new(),
+                value: Some(KafkaString::new()),
+                read_only: false,
+                config_source: -1,
+                is_sensitive: false,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl CreatableTopicConfigs {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, value) = nullable_string(i, true, cx).at("value")?;
-        let (i, read_only) = boolean(i).at("read_only")?;
-        let (i, config_source) = int8(i).at("config_source")?;
-        let (i, is_sensitive) = boolean(i).at("is_sensitive")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, value, read_only, config_source, is_sensitive, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        (i, self.value) = nullable_string(i, true, cx).at("value")?;
+        (i, self.read_only) = boolean(i).at("read_only")?;
+        (i, self.config_source) = int8(i).at("config_source")?;
+        (i, self.is_sensitive) = boolean(i).at("is_sensitive")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, nullable_string_len, string_len, tagged_section_len};
 use crate::primitives::parse::{error_code_int16, int8, int32, nullable_string, string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -56,18 +56,21 @@ impl Request for DeleteAclsRequest {
 }
 
 impl DeleteAclsRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, filters) = array(i, flexible, DeleteAclsFilter::min_len(version), cx, |i, cx| {
-            DeleteAclsFilter::parse(i, version, cx)
-        })
+        (i, self.filters) = array(
+            i,
+            flexible,
+            DeleteAclsFilter::min_len(version),
+            cx,
+            |it: &mut DeleteAclsFilter, i, cx| it.parse(i, version, cx),
+        )
         .at("filters")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { filters, unknown_tagged_fields }))
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -125,48 +128,37 @@ pub struct DeleteAclsFilter {
 
 impl Default for DeleteAclsFilter {
     fn default() -> Self {
-        Self {
-            resource_type_filter: 0,
-            resource_name_filter: Some(KafkaString::default()),
-            pattern_type_filter: 3,
-            principal_filter: Some(KafkaString::default()),
-            host_filter: Some(KafkaString::default()),
-            operation: 0,
-            permission_type: 0,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                resource_type_filter: 0,
+                resource_name_filter: Some(KafkaString::new()),
+                pattern_type_filter: 3,
+                principal_filter: Some(KafkaString::new()),
+                host_filter: Some(KafkaString::new()),
+                operation: 0,
+                permission_type: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl DeleteAclsFilter {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, resource_type_filter) = int8(i).at("resource_type_filter")?;
-        let (i, resource_name_filter) =
+        (i, self.resource_type_filter) = int8(i).at("resource_type_filter")?;
+        (i, self.resource_name_filter) =
             nullable_string(i, flexible, cx).at("resource_name_filter")?;
-        let (i, pattern_type_filter) = int8(i).at("pattern_type_filter")?;
-        let (i, principal_filter) = nullable_string(i, flexible, cx).at("principal_filter")?;
-        let (i, host_filter) = nullable_string(i, flexible, cx).at("host_filter")?;
-        let (i, operation) = int8(i).at("operation")?;
-        let (i, permission_type) = int8(i).at("permission_type")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self {
-                resource_type_filter,
-                resource_name_filter,
-                pattern_type_filter,
-                principal_filter,
-                host_filter,
-                operation,
-                permission_type,
-                unknown_tagged_fields,
-            },
-        ))
+        (i, self.pattern_type_filter) = int8(i).at("pattern_type_filter")?;
+        (i, self.principal_filter) = nullable_string(i, flexible, cx).at("principal_filter")?;
+        (i, self.host_filter) = nullable_string(i, flexible, cx).at("host_filter")?;
+        (i, self.operation) = int8(i).at("operation")?;
+        (i, self.permission_type) = int8(i).at("permission_type")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -262,20 +254,22 @@ impl Message for DeleteAclsResponse {
 }
 
 impl DeleteAclsResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, filter_results) =
-            array(i, flexible, DeleteAclsFilterResult::min_len(version), cx, |i, cx| {
-                DeleteAclsFilterResult::parse(i, version, cx)
-            })
-            .at("filter_results")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { throttle_time_ms, filter_results, unknown_tagged_fields }))
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.filter_results) = array(
+            i,
+            flexible,
+            DeleteAclsFilterResult::min_len(version),
+            cx,
+            |it: &mut DeleteAclsFilterResult, i, cx| it.parse(i, version, cx),
+        )
+        .at("filter_results")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -326,31 +320,35 @@ pub struct DeleteAclsFilterResult {
 
 impl Default for DeleteAclsFilterResult {
     fn default() -> Self {
-        Self {
-            error_code: ErrorCode::NONE,
-            error_message: Some(KafkaString::default()),
-            matching_acls: Vec::new(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                error_code: ErrorCode::NONE,
+                error_message: Some(KafkaString::new()),
+                matching_acls: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl DeleteAclsFilterResult {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, flexible, cx).at("error_message")?;
-        let (i, matching_acls) =
-            array(i, flexible, DeleteAclsMatchingAcl::min_len(version), cx, |i, cx| {
-                DeleteAclsMatchingAcl::parse(i, version, cx)
-            })
-            .at("matching_acls")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { error_code, error_message, matching_acls, unknown_tagged_fields }))
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, flexible, cx).at("error_message")?;
+        (i, self.matching_acls) = array(
+            i,
+            flexible,
+            DeleteAclsMatchingAcl::min_len(version),
+            cx,
+            |it: &mut DeleteAclsMatchingAcl, i, cx| it.parse(i, version, cx),
+        )
+        .at("matching_acls")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -427,53 +425,40 @@ pub struct DeleteAclsMatchingAcl {
 
 impl Default for DeleteAclsMatchingAcl {
     fn default() -> Self {
-        Self {
-            error_code: ErrorCode::NONE,
-            error_message: Some(KafkaString::default()),
-            resource_type: 0,
-            resource_name: KafkaString::default(),
-            pattern_type: 3,
-            principal: KafkaString::default(),
-            host: KafkaString::default(),
-            operation: 0,
-            permission_type: 0,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                error_code: ErrorCode::NONE,
+                error_message: Some(KafkaString::new()),
+                resource_type: 0,
+                resource_name: KafkaString::new(),
+                pattern_type: 3,
+                principal: KafkaString::new(),
+                host: KafkaString::new(),
+                operation: 0,
+                permission_type: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl DeleteAclsMatchingAcl {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, flexible, cx).at("error_message")?;
-        let (i, resource_type) = int8(i).at("resource_type")?;
-        let (i, resource_name) = string(i, flexible, cx).at("resource_name")?;
-        let (i, pattern_type) = int8(i).at("pattern_type")?;
-        let (i, principal) = string(i, flexible, cx).at("principal")?;
-        let (i, host) = string(i, flexible, cx).at("host")?;
-        let (i, operation) = int8(i).at("operation")?;
-        let (i, permission_type) = int8(i).at("permission_type")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self {
-                error_code,
-                error_message,
-                resource_type,
-                resource_name,
-                pattern_type,
-                principal,
-                host,
-                operation,
-                permission_type,
-                unknown_tagged_fields,
-            },
-        ))
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, flexible, cx).at("error_message")?;
+        (i, self.resource_type) = int8(i).at("resource_type")?;
+        (i, self.resource_name) = string(i, flexible, cx).at("resource_name")?;
+        (i, self.pattern_type) = int8(i).at("pattern_type")?;
+        (i, self.principal) = string(i, flexible, cx).at("principal")?;
+        (i, self.host) = string(i, flexible, cx).at("host")?;
+        (i, self.operation) = int8(i).at("operation")?;
+        (i, self.permission_type) = int8(i).at("permission_type")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

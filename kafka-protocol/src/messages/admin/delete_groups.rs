@@ -7,8 +7,8 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, nullable_string_len, string_len, tagged_section_len};
 use crate::primitives::parse::{error_code_int16, int32, nullable_string, string};
-use crate::primitives::parsed::{At, Context, Parsed};
-use crate::primitives::sequence::{array, unknown_tagged_fields};
+use crate::primitives::parsed::{At, Context, Rest};
+use crate::primitives::sequence::{array, unknown_tagged_fields, value};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
     Request, UnknownTaggedFields, VersionRange, message,
@@ -56,17 +56,21 @@ impl Request for DeleteGroupsRequest {
 }
 
 impl DeleteGroupsRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, groups_names) =
-            array(i, flexible, if flexible { 1 } else { 2 }, cx, |i, cx| string(i, flexible, cx))
-                .at("groups_names")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { groups_names, unknown_tagged_fields }))
+        (i, self.groups_names) = array(
+            i,
+            flexible,
+            if flexible { 1 } else { 2 },
+            cx,
+            value(|i, cx| string(i, flexible, cx)),
+        )
+        .at("groups_names")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -139,20 +143,22 @@ impl Message for DeleteGroupsResponse {
 }
 
 impl DeleteGroupsResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, results) =
-            array(i, flexible, DeletableGroupResult::min_len(version), cx, |i, cx| {
-                DeletableGroupResult::parse(i, version, cx)
-            })
-            .at("results")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { throttle_time_ms, results, unknown_tagged_fields }))
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.results) = array(
+            i,
+            flexible,
+            DeletableGroupResult::min_len(version),
+            cx,
+            |it: &mut DeletableGroupResult, i, cx| it.parse(i, version, cx),
+        )
+        .at("results")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -189,7 +195,7 @@ impl DeleteGroupsResponse {
 }
 
 /// In [`DeleteGroupsResponse::results`]; versions 0 to 3.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeletableGroupResult {
     /// `GroupId`.
     pub group_id: KafkaString,
@@ -201,22 +207,32 @@ pub struct DeletableGroupResult {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for DeletableGroupResult {
+    fn default() -> Self {
+        const {
+            Self {
+                group_id: KafkaString::new(),
+                error_code: ErrorCode::NONE,
+                error_message: None,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl DeletableGroupResult {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, group_id) = string(i, flexible, cx).at("group_id")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = if version >= 3 {
-            nullable_string(i, flexible, cx).at("error_message")?
-        } else {
-            (i, None)
-        };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { group_id, error_code, error_message, unknown_tagged_fields }))
+        (i, self.group_id) = string(i, flexible, cx).at("group_id")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        if version >= 3 {
+            (i, self.error_message) = nullable_string(i, flexible, cx).at("error_message")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

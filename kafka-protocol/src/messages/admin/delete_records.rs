@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, string_len, tagged_section_len};
 use crate::primitives::parse::{error_code_int16, int32, int64, string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -59,19 +59,22 @@ impl Request for DeleteRecordsRequest {
 }
 
 impl DeleteRecordsRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, topics) = array(i, flexible, DeleteRecordsTopic::min_len(version), cx, |i, cx| {
-            DeleteRecordsTopic::parse(i, version, cx)
-        })
+        (i, self.topics) = array(
+            i,
+            flexible,
+            DeleteRecordsTopic::min_len(version),
+            cx,
+            |it: &mut DeleteRecordsTopic, i, cx| it.parse(i, version, cx),
+        )
         .at("topics")?;
-        let (i, timeout_ms) = int32(i).at("timeout_ms")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { topics, timeout_ms, unknown_tagged_fields }))
+        (i, self.timeout_ms) = int32(i).at("timeout_ms")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -108,7 +111,7 @@ impl DeleteRecordsRequest {
 }
 
 /// In [`DeleteRecordsRequest::topics`]; versions 0 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeleteRecordsTopic {
     /// `Name`.
     pub name: KafkaString,
@@ -118,21 +121,35 @@ pub struct DeleteRecordsTopic {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for DeleteRecordsTopic {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl DeleteRecordsTopic {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, name) = string(i, flexible, cx).at("name")?;
-        let (i, partitions) =
-            array(i, flexible, DeleteRecordsPartition::min_len(version), cx, |i, cx| {
-                DeleteRecordsPartition::parse(i, version, cx)
-            })
-            .at("partitions")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { name, partitions, unknown_tagged_fields }))
+        (i, self.name) = string(i, flexible, cx).at("name")?;
+        (i, self.partitions) = array(
+            i,
+            flexible,
+            DeleteRecordsPartition::min_len(version),
+            cx,
+            |it: &mut DeleteRecordsPartition, i, cx| it.parse(i, version, cx),
+        )
+        .at("partitions")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -178,7 +195,7 @@ impl DeleteRecordsTopic {
 }
 
 /// In [`DeleteRecordsTopic::partitions`]; versions 0 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeleteRecordsPartition {
     /// `PartitionIndex`.
     pub partition_index: i32,
@@ -188,17 +205,28 @@ pub struct DeleteRecordsPartition {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for DeleteRecordsPartition {
+    fn default() -> Self {
+        const {
+            Self {
+                partition_index: 0,
+                offset: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl DeleteRecordsPartition {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, offset) = int64(i).at("offset")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { partition_index, offset, unknown_tagged_fields }))
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.offset) = int64(i).at("offset")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -274,20 +302,22 @@ impl Message for DeleteRecordsResponse {
 }
 
 impl DeleteRecordsResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, topics) =
-            array(i, flexible, DeleteRecordsTopicResult::min_len(version), cx, |i, cx| {
-                DeleteRecordsTopicResult::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { throttle_time_ms, topics, unknown_tagged_fields }))
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.topics) = array(
+            i,
+            flexible,
+            DeleteRecordsTopicResult::min_len(version),
+            cx,
+            |it: &mut DeleteRecordsTopicResult, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -324,7 +354,7 @@ impl DeleteRecordsResponse {
 }
 
 /// In [`DeleteRecordsResponse::topics`]; versions 0 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeleteRecordsTopicResult {
     /// `Name`.
     pub name: KafkaString,
@@ -334,21 +364,35 @@ pub struct DeleteRecordsTopicResult {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for DeleteRecordsTopicResult {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl DeleteRecordsTopicResult {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, name) = string(i, flexible, cx).at("name")?;
-        let (i, partitions) =
-            array(i, flexible, DeleteRecordsPartitionResult::min_len(version), cx, |i, cx| {
-                DeleteRecordsPartitionResult::parse(i, version, cx)
-            })
-            .at("partitions")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { name, partitions, unknown_tagged_fields }))
+        (i, self.name) = string(i, flexible, cx).at("name")?;
+        (i, self.partitions) = array(
+            i,
+            flexible,
+            DeleteRecordsPartitionResult::min_len(version),
+            cx,
+            |it: &mut DeleteRecordsPartitionResult, i, cx| it.parse(i, version, cx),
+        )
+        .at("partitions")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -394,7 +438,7 @@ impl DeleteRecordsTopicResult {
 }
 
 /// In [`DeleteRecordsTopicResult::partitions`]; versions 0 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeleteRecordsPartitionResult {
     /// `PartitionIndex`.
     pub partition_index: i32,
@@ -406,18 +450,30 @@ pub struct DeleteRecordsPartitionResult {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for DeleteRecordsPartitionResult {
+    fn default() -> Self {
+        const {
+            Self {
+                partition_index: 0,
+                low_watermark: 0,
+                error_code: ErrorCode::NONE,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl DeleteRecordsPartitionResult {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, low_watermark) = int64(i).at("low_watermark")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { partition_index, low_watermark, error_code, unknown_tagged_fields }))
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.low_watermark) = int64(i).at("low_watermark")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

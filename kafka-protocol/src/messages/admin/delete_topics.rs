@@ -7,8 +7,8 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, nullable_string_len, string_len, tagged_section_len};
 use crate::primitives::parse::{error_code_int16, int32, null_if, nullable_string, string, uuid};
-use crate::primitives::parsed::{At, Context, Parsed};
-use crate::primitives::sequence::{array, unknown_tagged_fields};
+use crate::primitives::parsed::{At, Context, Rest};
+use crate::primitives::sequence::{array, unknown_tagged_fields, value};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
     Request, UnknownTaggedFields, Uuid, VersionRange, message,
@@ -61,29 +61,34 @@ impl Request for DeleteTopicsRequest {
 }
 
 impl DeleteTopicsRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 4;
-        let (i, topics) = if version >= 6 {
-            array(i, flexible, DeleteTopicState::min_len(version), cx, |i, cx| {
-                DeleteTopicState::parse(i, version, cx)
-            })
-            .at("topics")?
-        } else {
-            (i, Vec::new())
-        };
-        let (i, topic_names) = if version <= 5 {
-            array(i, flexible, if flexible { 1 } else { 2 }, cx, |i, cx| string(i, flexible, cx))
-                .at("topic_names")?
-        } else {
-            (i, Vec::new())
-        };
-        let (i, timeout_ms) = int32(i).at("timeout_ms")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { topics, topic_names, timeout_ms, unknown_tagged_fields }))
+        if version >= 6 {
+            (i, self.topics) = array(
+                i,
+                flexible,
+                DeleteTopicState::min_len(version),
+                cx,
+                |it: &mut DeleteTopicState, i, cx| it.parse(i, version, cx),
+            )
+            .at("topics")?;
+        }
+        if version <= 5 {
+            (i, self.topic_names) = array(
+                i,
+                flexible,
+                if flexible { 1 } else { 2 },
+                cx,
+                value(|i, cx| string(i, flexible, cx)),
+            )
+            .at("topic_names")?;
+        }
+        (i, self.timeout_ms) = int32(i).at("timeout_ms")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -138,7 +143,7 @@ impl DeleteTopicsRequest {
 }
 
 /// In [`DeleteTopicsRequest::topics`]; version 6.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeleteTopicState {
     /// `Name`.
     pub name: Option<KafkaString>,
@@ -148,12 +153,25 @@ pub struct DeleteTopicState {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for DeleteTopicState {
+    fn default() -> Self {
+        const {
+            Self {
+                name: None,
+                topic_id: Uuid::ZERO,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl DeleteTopicState {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = nullable_string(i, true, cx).at("name")?;
-        let (i, topic_id) = uuid(i).at("topic_id")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, topic_id, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = nullable_string(i, true, cx).at("name")?;
+        (i, self.topic_id) = uuid(i).at("topic_id")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -218,20 +236,22 @@ impl Message for DeleteTopicsResponse {
 }
 
 impl DeleteTopicsResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 4;
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, responses) =
-            array(i, flexible, DeletableTopicResult::min_len(version), cx, |i, cx| {
-                DeletableTopicResult::parse(i, version, cx)
-            })
-            .at("responses")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { throttle_time_ms, responses, unknown_tagged_fields }))
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.responses) = array(
+            i,
+            flexible,
+            DeletableTopicResult::min_len(version),
+            cx,
+            |it: &mut DeletableTopicResult, i, cx| it.parse(i, version, cx),
+        )
+        .at("responses")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -284,33 +304,34 @@ pub struct DeletableTopicResult {
 
 impl Default for DeletableTopicResult {
     fn default() -> Self {
-        Self {
-            name: Some(KafkaString::default()),
-            topic_id: Uuid::ZERO,
-            error_code: ErrorCode::NONE,
-            error_message: None,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                name: Some(KafkaString::new()),
+                topic_id: Uuid::ZERO,
+                error_code: ErrorCode::NONE,
+                error_message: None,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl DeletableTopicResult {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 4;
-        let (i, name) = null_if(version >= 6, i, nullable_string(i, flexible, cx)).at("name")?;
-        let (i, topic_id) = if version >= 6 { uuid(i).at("topic_id")? } else { (i, Uuid::ZERO) };
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = if version >= 5 {
-            nullable_string(i, flexible, cx).at("error_message")?
-        } else {
-            (i, None)
-        };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { name, topic_id, error_code, error_message, unknown_tagged_fields }))
+        (i, self.name) = null_if(version >= 6, i, nullable_string(i, flexible, cx)).at("name")?;
+        if version >= 6 {
+            (i, self.topic_id) = uuid(i).at("topic_id")?;
+        }
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        if version >= 5 {
+            (i, self.error_message) = nullable_string(i, flexible, cx).at("error_message")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

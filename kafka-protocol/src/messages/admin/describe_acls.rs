@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, nullable_string_len, string_len, tagged_section_len};
 use crate::primitives::parse::{error_code_int16, int8, int32, nullable_string, string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -39,13 +39,13 @@ impl Default for DescribeAclsRequest {
     fn default() -> Self {
         Self {
             resource_type_filter: 0,
-            resource_name_filter: Some(KafkaString::default()),
+            resource_name_filter: Some(KafkaString::new()),
             pattern_type_filter: 3,
-            principal_filter: Some(KafkaString::default()),
-            host_filter: Some(KafkaString::default()),
+            principal_filter: Some(KafkaString::new()),
+            host_filter: Some(KafkaString::new()),
             operation: 0,
             permission_type: 0,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -80,34 +80,21 @@ impl Request for DescribeAclsRequest {
 }
 
 impl DescribeAclsRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, resource_type_filter) = int8(i).at("resource_type_filter")?;
-        let (i, resource_name_filter) =
+        (i, self.resource_type_filter) = int8(i).at("resource_type_filter")?;
+        (i, self.resource_name_filter) =
             nullable_string(i, flexible, cx).at("resource_name_filter")?;
-        let (i, pattern_type_filter) = int8(i).at("pattern_type_filter")?;
-        let (i, principal_filter) = nullable_string(i, flexible, cx).at("principal_filter")?;
-        let (i, host_filter) = nullable_string(i, flexible, cx).at("host_filter")?;
-        let (i, operation) = int8(i).at("operation")?;
-        let (i, permission_type) = int8(i).at("permission_type")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self {
-                resource_type_filter,
-                resource_name_filter,
-                pattern_type_filter,
-                principal_filter,
-                host_filter,
-                operation,
-                permission_type,
-                unknown_tagged_fields,
-            },
-        ))
+        (i, self.pattern_type_filter) = int8(i).at("pattern_type_filter")?;
+        (i, self.principal_filter) = nullable_string(i, flexible, cx).at("principal_filter")?;
+        (i, self.host_filter) = nullable_string(i, flexible, cx).at("host_filter")?;
+        (i, self.operation) = int8(i).at("operation")?;
+        (i, self.permission_type) = int8(i).at("permission_type")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -176,9 +163,9 @@ impl Default for DescribeAclsResponse {
         Self {
             throttle_time_ms: 0,
             error_code: ErrorCode::NONE,
-            error_message: Some(KafkaString::default()),
+            error_message: Some(KafkaString::new()),
             resources: Vec::new(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -211,25 +198,24 @@ impl Message for DescribeAclsResponse {
 }
 
 impl DescribeAclsResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, flexible, cx).at("error_message")?;
-        let (i, resources) =
-            array(i, flexible, DescribeAclsResource::min_len(version), cx, |i, cx| {
-                DescribeAclsResource::parse(i, version, cx)
-            })
-            .at("resources")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, flexible, cx).at("error_message")?;
+        (i, self.resources) = array(
             i,
-            Self { throttle_time_ms, error_code, error_message, resources, unknown_tagged_fields },
-        ))
+            flexible,
+            DescribeAclsResource::min_len(version),
+            cx,
+            |it: &mut DescribeAclsResource, i, cx| it.parse(i, version, cx),
+        )
+        .at("resources")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -289,32 +275,37 @@ pub struct DescribeAclsResource {
 
 impl Default for DescribeAclsResource {
     fn default() -> Self {
-        Self {
-            resource_type: 0,
-            resource_name: KafkaString::default(),
-            pattern_type: 3,
-            acls: Vec::new(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                resource_type: 0,
+                resource_name: KafkaString::new(),
+                pattern_type: 3,
+                acls: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl DescribeAclsResource {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, resource_type) = int8(i).at("resource_type")?;
-        let (i, resource_name) = string(i, flexible, cx).at("resource_name")?;
-        let (i, pattern_type) = int8(i).at("pattern_type")?;
-        let (i, acls) = array(i, flexible, AclDescription::min_len(version), cx, |i, cx| {
-            AclDescription::parse(i, version, cx)
-        })
+        (i, self.resource_type) = int8(i).at("resource_type")?;
+        (i, self.resource_name) = string(i, flexible, cx).at("resource_name")?;
+        (i, self.pattern_type) = int8(i).at("pattern_type")?;
+        (i, self.acls) = array(
+            i,
+            flexible,
+            AclDescription::min_len(version),
+            cx,
+            |it: &mut AclDescription, i, cx| it.parse(i, version, cx),
+        )
         .at("acls")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { resource_type, resource_name, pattern_type, acls, unknown_tagged_fields }))
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -362,7 +353,7 @@ impl DescribeAclsResource {
 }
 
 /// In [`DescribeAclsResource::acls`]; versions 1 to 3.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AclDescription {
     /// `Principal`.
     pub principal: KafkaString,
@@ -376,19 +367,32 @@ pub struct AclDescription {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for AclDescription {
+    fn default() -> Self {
+        const {
+            Self {
+                principal: KafkaString::new(),
+                host: KafkaString::new(),
+                operation: 0,
+                permission_type: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl AclDescription {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, principal) = string(i, flexible, cx).at("principal")?;
-        let (i, host) = string(i, flexible, cx).at("host")?;
-        let (i, operation) = int8(i).at("operation")?;
-        let (i, permission_type) = int8(i).at("permission_type")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { principal, host, operation, permission_type, unknown_tagged_fields }))
+        (i, self.principal) = string(i, flexible, cx).at("principal")?;
+        (i, self.host) = string(i, flexible, cx).at("host")?;
+        (i, self.operation) = int8(i).at("operation")?;
+        (i, self.permission_type) = int8(i).at("permission_type")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

@@ -11,7 +11,7 @@ use crate::primitives::encoder::{
 use crate::primitives::parse::{
     boolean, error_code_int16, float64, int8, int32, nullable_string, string,
 };
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, nullable_array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -62,19 +62,22 @@ impl Request for DescribeClientQuotasRequest {
 }
 
 impl DescribeClientQuotasRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 1;
-        let (i, components) = array(i, flexible, ComponentData::min_len(version), cx, |i, cx| {
-            ComponentData::parse(i, version, cx)
-        })
+        (i, self.components) = array(
+            i,
+            flexible,
+            ComponentData::min_len(version),
+            cx,
+            |it: &mut ComponentData, i, cx| it.parse(i, version, cx),
+        )
         .at("components")?;
-        let (i, strict) = boolean(i).at("strict")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { components, strict, unknown_tagged_fields }))
+        (i, self.strict) = boolean(i).at("strict")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -125,27 +128,28 @@ pub struct ComponentData {
 
 impl Default for ComponentData {
     fn default() -> Self {
-        Self {
-            entity_type: KafkaString::default(),
-            match_type: 0,
-            match_: Some(KafkaString::default()),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                entity_type: KafkaString::new(),
+                match_type: 0,
+                match_: Some(KafkaString::new()),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl ComponentData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 1;
-        let (i, entity_type) = string(i, flexible, cx).at("entity_type")?;
-        let (i, match_type) = int8(i).at("match_type")?;
-        let (i, match_) = nullable_string(i, flexible, cx).at("match_")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { entity_type, match_type, match_, unknown_tagged_fields }))
+        (i, self.entity_type) = string(i, flexible, cx).at("entity_type")?;
+        (i, self.match_type) = int8(i).at("match_type")?;
+        (i, self.match_) = nullable_string(i, flexible, cx).at("match_")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -205,9 +209,9 @@ impl Default for DescribeClientQuotasResponse {
         Self {
             throttle_time_ms: 0,
             error_code: ErrorCode::NONE,
-            error_message: Some(KafkaString::default()),
+            error_message: Some(KafkaString::new()),
             entries: Some(Vec::new()),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -241,24 +245,24 @@ impl Message for DescribeClientQuotasResponse {
 }
 
 impl DescribeClientQuotasResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 1;
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, flexible, cx).at("error_message")?;
-        let (i, entries) = nullable_array(i, flexible, EntryData::min_len(version), cx, |i, cx| {
-            EntryData::parse(i, version, cx)
-        })
-        .at("entries")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, flexible, cx).at("error_message")?;
+        (i, self.entries) = nullable_array(
             i,
-            Self { throttle_time_ms, error_code, error_message, entries, unknown_tagged_fields },
-        ))
+            flexible,
+            EntryData::min_len(version),
+            cx,
+            |it: &mut EntryData, i, cx| it.parse(i, version, cx),
+        )
+        .at("entries")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -312,7 +316,7 @@ impl DescribeClientQuotasResponse {
 }
 
 /// In [`DescribeClientQuotasResponse::entries`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct EntryData {
     /// `Entity`.
     pub entity: Vec<EntityData>,
@@ -322,23 +326,36 @@ pub struct EntryData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for EntryData {
+    fn default() -> Self {
+        const {
+            Self {
+                entity: Vec::new(),
+                values: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl EntryData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 1;
-        let (i, entity) = array(i, flexible, EntityData::min_len(version), cx, |i, cx| {
-            EntityData::parse(i, version, cx)
-        })
-        .at("entity")?;
-        let (i, values) = array(i, flexible, ValueData::min_len(version), cx, |i, cx| {
-            ValueData::parse(i, version, cx)
-        })
-        .at("values")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { entity, values, unknown_tagged_fields }))
+        (i, self.entity) =
+            array(i, flexible, EntityData::min_len(version), cx, |it: &mut EntityData, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("entity")?;
+        (i, self.values) =
+            array(i, flexible, ValueData::min_len(version), cx, |it: &mut ValueData, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("values")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -402,25 +419,26 @@ pub struct EntityData {
 
 impl Default for EntityData {
     fn default() -> Self {
-        Self {
-            entity_type: KafkaString::default(),
-            entity_name: Some(KafkaString::default()),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                entity_type: KafkaString::new(),
+                entity_name: Some(KafkaString::new()),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl EntityData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 1;
-        let (i, entity_type) = string(i, flexible, cx).at("entity_type")?;
-        let (i, entity_name) = nullable_string(i, flexible, cx).at("entity_name")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { entity_type, entity_name, unknown_tagged_fields }))
+        (i, self.entity_type) = string(i, flexible, cx).at("entity_type")?;
+        (i, self.entity_name) = nullable_string(i, flexible, cx).at("entity_name")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -460,7 +478,7 @@ impl EntityData {
 }
 
 /// In [`EntryData::values`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ValueData {
     /// `Key`.
     pub key: KafkaString,
@@ -470,17 +488,28 @@ pub struct ValueData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for ValueData {
+    fn default() -> Self {
+        const {
+            Self {
+                key: KafkaString::new(),
+                value: 0.0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl ValueData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 1;
-        let (i, key) = string(i, flexible, cx).at("key")?;
-        let (i, value) = float64(i).at("value")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { key, value, unknown_tagged_fields }))
+        (i, self.key) = string(i, flexible, cx).at("key")?;
+        (i, self.value) = float64(i).at("value")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

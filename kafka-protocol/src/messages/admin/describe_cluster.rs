@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, nullable_string_len, string_len, tagged_section_len};
 use crate::primitives::parse::{boolean, error_code_int16, int8, int32, nullable_string, string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -33,7 +33,7 @@ impl Default for DescribeClusterRequest {
             include_cluster_authorized_operations: false,
             endpoint_type: 1,
             include_fenced_brokers: false,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -68,22 +68,18 @@ impl Request for DescribeClusterRequest {
 }
 
 impl DescribeClusterRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, include_cluster_authorized_operations) =
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.include_cluster_authorized_operations) =
             boolean(i).at("include_cluster_authorized_operations")?;
-        let (i, endpoint_type) = if version >= 1 { int8(i).at("endpoint_type")? } else { (i, 1) };
-        let (i, include_fenced_brokers) =
-            if version >= 2 { boolean(i).at("include_fenced_brokers")? } else { (i, false) };
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                include_cluster_authorized_operations,
-                endpoint_type,
-                include_fenced_brokers,
-                unknown_tagged_fields,
-            },
-        ))
+        if version >= 1 {
+            (i, self.endpoint_type) = int8(i).at("endpoint_type")?;
+        }
+        if version >= 2 {
+            (i, self.include_fenced_brokers) = boolean(i).at("include_fenced_brokers")?;
+        }
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -149,11 +145,11 @@ impl Default for DescribeClusterResponse {
             error_code: ErrorCode::NONE,
             error_message: None,
             endpoint_type: 1,
-            cluster_id: KafkaString::default(),
+            cluster_id: KafkaString::new(),
             controller_id: -1,
             brokers: Vec::new(),
             cluster_authorized_operations: i32::MIN,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -185,33 +181,27 @@ impl Message for DescribeClusterResponse {
 }
 
 impl DescribeClusterResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, true, cx).at("error_message")?;
-        let (i, endpoint_type) = if version >= 1 { int8(i).at("endpoint_type")? } else { (i, 1) };
-        let (i, cluster_id) = string(i, true, cx).at("cluster_id")?;
-        let (i, controller_id) = int32(i).at("controller_id")?;
-        let (i, brokers) = array(i, true, DescribeClusterBroker::min_len(version), cx, |i, cx| {
-            DescribeClusterBroker::parse(i, version, cx)
-        })
-        .at("brokers")?;
-        let (i, cluster_authorized_operations) = int32(i).at("cluster_authorized_operations")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        if version >= 1 {
+            (i, self.endpoint_type) = int8(i).at("endpoint_type")?;
+        }
+        (i, self.cluster_id) = string(i, true, cx).at("cluster_id")?;
+        (i, self.controller_id) = int32(i).at("controller_id")?;
+        (i, self.brokers) = array(
             i,
-            Self {
-                throttle_time_ms,
-                error_code,
-                error_message,
-                endpoint_type,
-                cluster_id,
-                controller_id,
-                brokers,
-                cluster_authorized_operations,
-                unknown_tagged_fields,
-            },
-        ))
+            true,
+            DescribeClusterBroker::min_len(version),
+            cx,
+            |it: &mut DescribeClusterBroker, i, cx| it.parse(i, version, cx),
+        )
+        .at("brokers")?;
+        (i, self.cluster_authorized_operations) = int32(i).at("cluster_authorized_operations")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -259,7 +249,7 @@ impl DescribeClusterResponse {
 }
 
 /// In [`DescribeClusterResponse::brokers`]; versions 0 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DescribeClusterBroker {
     /// `BrokerId`.
     pub broker_id: i32,
@@ -275,15 +265,33 @@ pub struct DescribeClusterBroker {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for DescribeClusterBroker {
+    fn default() -> Self {
+        const {
+            Self {
+                broker_id: 0,
+                host: KafkaString::new(),
+                port: 0,
+                rack: None,
+                is_fenced: false,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl DescribeClusterBroker {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, broker_id) = int32(i).at("broker_id")?;
-        let (i, host) = string(i, true, cx).at("host")?;
-        let (i, port) = int32(i).at("port")?;
-        let (i, rack) = nullable_string(i, true, cx).at("rack")?;
-        let (i, is_fenced) = if version >= 2 { boolean(i).at("is_fenced")? } else { (i, false) };
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { broker_id, host, port, rack, is_fenced, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.broker_id) = int32(i).at("broker_id")?;
+        (i, self.host) = string(i, true, cx).at("host")?;
+        (i, self.port) = int32(i).at("port")?;
+        (i, self.rack) = nullable_string(i, true, cx).at("rack")?;
+        if version >= 2 {
+            (i, self.is_fenced) = boolean(i).at("is_fenced")?;
+        }
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

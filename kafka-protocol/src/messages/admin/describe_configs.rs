@@ -9,8 +9,8 @@ use crate::primitives::encoder::{
     length_len, null_length_len, nullable_string_len, string_len, tagged_section_len,
 };
 use crate::primitives::parse::{boolean, error_code_int16, int8, int32, nullable_string, string};
-use crate::primitives::parsed::{At, Context, Parsed};
-use crate::primitives::sequence::{array, nullable_array, unknown_tagged_fields};
+use crate::primitives::parsed::{At, Context, Rest};
+use crate::primitives::sequence::{array, nullable_array, unknown_tagged_fields, value};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
     Request, UnknownTaggedFields, VersionRange, message,
@@ -63,22 +63,25 @@ impl Request for DescribeConfigsRequest {
 }
 
 impl DescribeConfigsRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 4;
-        let (i, resources) =
-            array(i, flexible, DescribeConfigsResource::min_len(version), cx, |i, cx| {
-                DescribeConfigsResource::parse(i, version, cx)
-            })
-            .at("resources")?;
-        let (i, include_synonyms) = boolean(i).at("include_synonyms")?;
-        let (i, include_documentation) =
-            if version >= 3 { boolean(i).at("include_documentation")? } else { (i, false) };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { resources, include_synonyms, include_documentation, unknown_tagged_fields }))
+        (i, self.resources) = array(
+            i,
+            flexible,
+            DescribeConfigsResource::min_len(version),
+            cx,
+            |it: &mut DescribeConfigsResource, i, cx| it.parse(i, version, cx),
+        )
+        .at("resources")?;
+        (i, self.include_synonyms) = boolean(i).at("include_synonyms")?;
+        if version >= 3 {
+            (i, self.include_documentation) = boolean(i).at("include_documentation")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -137,31 +140,35 @@ pub struct DescribeConfigsResource {
 
 impl Default for DescribeConfigsResource {
     fn default() -> Self {
-        Self {
-            resource_type: 0,
-            resource_name: KafkaString::default(),
-            configuration_keys: Some(Vec::new()),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                resource_type: 0,
+                resource_name: KafkaString::new(),
+                configuration_keys: Some(Vec::new()),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl DescribeConfigsResource {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 4;
-        let (i, resource_type) = int8(i).at("resource_type")?;
-        let (i, resource_name) = string(i, flexible, cx).at("resource_name")?;
-        let (i, configuration_keys) =
-            nullable_array(i, flexible, if flexible { 1 } else { 2 }, cx, |i, cx| {
-                string(i, flexible, cx)
-            })
-            .at("configuration_keys")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { resource_type, resource_name, configuration_keys, unknown_tagged_fields }))
+        (i, self.resource_type) = int8(i).at("resource_type")?;
+        (i, self.resource_name) = string(i, flexible, cx).at("resource_name")?;
+        (i, self.configuration_keys) = nullable_array(
+            i,
+            flexible,
+            if flexible { 1 } else { 2 },
+            cx,
+            value(|i, cx| string(i, flexible, cx)),
+        )
+        .at("configuration_keys")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -261,20 +268,22 @@ impl Message for DescribeConfigsResponse {
 }
 
 impl DescribeConfigsResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 4;
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, results) =
-            array(i, flexible, DescribeConfigsResult::min_len(version), cx, |i, cx| {
-                DescribeConfigsResult::parse(i, version, cx)
-            })
-            .at("results")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { throttle_time_ms, results, unknown_tagged_fields }))
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.results) = array(
+            i,
+            flexible,
+            DescribeConfigsResult::min_len(version),
+            cx,
+            |it: &mut DescribeConfigsResult, i, cx| it.parse(i, version, cx),
+        )
+        .at("results")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -329,45 +338,39 @@ pub struct DescribeConfigsResult {
 
 impl Default for DescribeConfigsResult {
     fn default() -> Self {
-        Self {
-            error_code: ErrorCode::NONE,
-            error_message: Some(KafkaString::default()),
-            resource_type: 0,
-            resource_name: KafkaString::default(),
-            configs: Vec::new(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                error_code: ErrorCode::NONE,
+                error_message: Some(KafkaString::new()),
+                resource_type: 0,
+                resource_name: KafkaString::new(),
+                configs: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl DescribeConfigsResult {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 4;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, flexible, cx).at("error_message")?;
-        let (i, resource_type) = int8(i).at("resource_type")?;
-        let (i, resource_name) = string(i, flexible, cx).at("resource_name")?;
-        let (i, configs) =
-            array(i, flexible, DescribeConfigsResourceResult::min_len(version), cx, |i, cx| {
-                DescribeConfigsResourceResult::parse(i, version, cx)
-            })
-            .at("configs")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, flexible, cx).at("error_message")?;
+        (i, self.resource_type) = int8(i).at("resource_type")?;
+        (i, self.resource_name) = string(i, flexible, cx).at("resource_name")?;
+        (i, self.configs) = array(
             i,
-            Self {
-                error_code,
-                error_message,
-                resource_type,
-                resource_name,
-                configs,
-                unknown_tagged_fields,
-            },
-        ))
+            flexible,
+            DescribeConfigsResourceResult::min_len(version),
+            cx,
+            |it: &mut DescribeConfigsResourceResult, i, cx| it.parse(i, version, cx),
+        )
+        .at("configs")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -445,58 +448,49 @@ pub struct DescribeConfigsResourceResult {
 
 impl Default for DescribeConfigsResourceResult {
     fn default() -> Self {
-        Self {
-            name: KafkaString::default(),
-            value: Some(KafkaString::default()),
-            read_only: false,
-            config_source: -1,
-            is_sensitive: false,
-            synonyms: Vec::new(),
-            config_type: 0,
-            documentation: Some(KafkaString::default()),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                name: KafkaString::new(),
+                value: Some(KafkaString::new()),
+                read_only: false,
+                config_source: -1,
+                is_sensitive: false,
+                synonyms: Vec::new(),
+                config_type: 0,
+                documentation: Some(KafkaString::new()),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl DescribeConfigsResourceResult {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 4;
-        let (i, name) = string(i, flexible, cx).at("name")?;
-        let (i, value) = nullable_string(i, flexible, cx).at("value")?;
-        let (i, read_only) = boolean(i).at("read_only")?;
-        let (i, config_source) = int8(i).at("config_source")?;
-        let (i, is_sensitive) = boolean(i).at("is_sensitive")?;
-        let (i, synonyms) =
-            array(i, flexible, DescribeConfigsSynonym::min_len(version), cx, |i, cx| {
-                DescribeConfigsSynonym::parse(i, version, cx)
-            })
-            .at("synonyms")?;
-        let (i, config_type) = if version >= 3 { int8(i).at("config_type")? } else { (i, 0) };
-        let (i, documentation) = if version >= 3 {
-            nullable_string(i, flexible, cx).at("documentation")?
-        } else {
-            (i, Some(KafkaString::default()))
-        };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
+        (i, self.name) = string(i, flexible, cx).at("name")?;
+        (i, self.value) = nullable_string(i, flexible, cx).at("value")?;
+        (i, self.read_only) = boolean(i).at("read_only")?;
+        (i, self.config_source) = int8(i).at("config_source")?;
+        (i, self.is_sensitive) = boolean(i).at("is_sensitive")?;
+        (i, self.synonyms) = array(
             i,
-            Self {
-                name,
-                value,
-                read_only,
-                config_source,
-                is_sensitive,
-                synonyms,
-                config_type,
-                documentation,
-                unknown_tagged_fields,
-            },
-        ))
+            flexible,
+            DescribeConfigsSynonym::min_len(version),
+            cx,
+            |it: &mut DescribeConfigsSynonym, i, cx| it.parse(i, version, cx),
+        )
+        .at("synonyms")?;
+        if version >= 3 {
+            (i, self.config_type) = int8(i).at("config_type")?;
+        }
+        if version >= 3 {
+            (i, self.documentation) = nullable_string(i, flexible, cx).at("documentation")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -582,27 +576,28 @@ pub struct DescribeConfigsSynonym {
 
 impl Default for DescribeConfigsSynonym {
     fn default() -> Self {
-        Self {
-            name: KafkaString::default(),
-            value: Some(KafkaString::default()),
-            source: 0,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                name: KafkaString::new(),
+                value: Some(KafkaString::new()),
+                source: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl DescribeConfigsSynonym {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 4;
-        let (i, name) = string(i, flexible, cx).at("name")?;
-        let (i, value) = nullable_string(i, flexible, cx).at("value")?;
-        let (i, source) = int8(i).at("source")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { name, value, source, unknown_tagged_fields }))
+        (i, self.name) = string(i, flexible, cx).at("name")?;
+        (i, self.value) = nullable_string(i, flexible, cx).at("value")?;
+        (i, self.source) = int8(i).at("source")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

@@ -9,7 +9,7 @@ use crate::primitives::encoder::{
     bytes_len, length_len, null_length_len, string_len, tagged_section_len,
 };
 use crate::primitives::parse::{bytes, error_code_int16, int32, int64, string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, nullable_array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -27,7 +27,7 @@ pub struct DescribeDelegationTokenRequest {
 
 impl Default for DescribeDelegationTokenRequest {
     fn default() -> Self {
-        Self { owners: Some(Vec::new()), unknown_tagged_fields: UnknownTaggedFields::default() }
+        Self { owners: Some(Vec::new()), unknown_tagged_fields: UnknownTaggedFields::new() }
     }
 }
 
@@ -64,22 +64,21 @@ impl Request for DescribeDelegationTokenRequest {
 }
 
 impl DescribeDelegationTokenRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, owners) = nullable_array(
+        (i, self.owners) = nullable_array(
             i,
             flexible,
             DescribeDelegationTokenOwner::min_len(version),
             cx,
-            |i, cx| DescribeDelegationTokenOwner::parse(i, version, cx),
+            |it: &mut DescribeDelegationTokenOwner, i, cx| it.parse(i, version, cx),
         )
         .at("owners")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { owners, unknown_tagged_fields }))
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -125,7 +124,7 @@ impl DescribeDelegationTokenRequest {
 }
 
 /// In [`DescribeDelegationTokenRequest::owners`]; versions 1 to 3.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DescribeDelegationTokenOwner {
     /// `PrincipalType`.
     pub principal_type: KafkaString,
@@ -135,17 +134,28 @@ pub struct DescribeDelegationTokenOwner {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for DescribeDelegationTokenOwner {
+    fn default() -> Self {
+        const {
+            Self {
+                principal_type: KafkaString::new(),
+                principal_name: KafkaString::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl DescribeDelegationTokenOwner {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, principal_type) = string(i, flexible, cx).at("principal_type")?;
-        let (i, principal_name) = string(i, flexible, cx).at("principal_name")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { principal_type, principal_name, unknown_tagged_fields }))
+        (i, self.principal_type) = string(i, flexible, cx).at("principal_type")?;
+        (i, self.principal_name) = string(i, flexible, cx).at("principal_name")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -233,21 +243,23 @@ impl Message for DescribeDelegationTokenResponse {
 }
 
 impl DescribeDelegationTokenResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, tokens) =
-            array(i, flexible, DescribedDelegationToken::min_len(version), cx, |i, cx| {
-                DescribedDelegationToken::parse(i, version, cx)
-            })
-            .at("tokens")?;
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { error_code, tokens, throttle_time_ms, unknown_tagged_fields }))
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.tokens) = array(
+            i,
+            flexible,
+            DescribedDelegationToken::min_len(version),
+            cx,
+            |it: &mut DescribedDelegationToken, i, cx| it.parse(i, version, cx),
+        )
+        .at("tokens")?;
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -285,7 +297,7 @@ impl DescribeDelegationTokenResponse {
 }
 
 /// In [`DescribeDelegationTokenResponse::tokens`]; versions 1 to 3.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DescribedDelegationToken {
     /// `PrincipalType`.
     pub principal_type: KafkaString,
@@ -311,52 +323,57 @@ pub struct DescribedDelegationToken {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
-impl DescribedDelegationToken {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let flexible = version >= 2;
-        let (i, principal_type) = string(i, flexible, cx).at("principal_type")?;
-        let (i, principal_name) = string(i, flexible, cx).at("principal_name")?;
-        let (i, token_requester_principal_type) = if version >= 3 {
-            string(i, flexible, cx).at("token_requester_principal_type")?
-        } else {
-            (i, KafkaString::default())
-        };
-        let (i, token_requester_principal_name) = if version >= 3 {
-            string(i, flexible, cx).at("token_requester_principal_name")?
-        } else {
-            (i, KafkaString::default())
-        };
-        let (i, issue_timestamp) = int64(i).at("issue_timestamp")?;
-        let (i, expiry_timestamp) = int64(i).at("expiry_timestamp")?;
-        let (i, max_timestamp) = int64(i).at("max_timestamp")?;
-        let (i, token_id) = string(i, flexible, cx).at("token_id")?;
-        let (i, hmac) = bytes(i, flexible, cx).at("hmac")?;
-        let (i, renewers) =
-            array(i, flexible, DescribedDelegationTokenRenewer::min_len(version), cx, |i, cx| {
-                DescribedDelegationTokenRenewer::parse(i, version, cx)
-            })
-            .at("renewers")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
+impl Default for DescribedDelegationToken {
+    fn default() -> Self {
+        const {
             Self {
-                principal_type,
-                principal_name,
-                token_requester_principal_type,
-                token_requester_principal_name,
-                issue_timestamp,
-                expiry_timestamp,
-                max_timestamp,
-                token_id,
-                hmac,
-                renewers,
-                unknown_tagged_fields,
-            },
-        ))
+                principal_type: KafkaString::new(),
+                principal_name: KafkaString::new(),
+                token_requester_principal_type: KafkaString::new(),
+                token_requester_principal_name: KafkaString::new(),
+                issue_timestamp: 0,
+                expiry_timestamp: 0,
+                max_timestamp: 0,
+                token_id: KafkaString::new(),
+                hmac: Bytes::new(),
+                renewers: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
+impl DescribedDelegationToken {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        let flexible = version >= 2;
+        (i, self.principal_type) = string(i, flexible, cx).at("principal_type")?;
+        (i, self.principal_name) = string(i, flexible, cx).at("principal_name")?;
+        if version >= 3 {
+            (i, self.token_requester_principal_type) =
+                string(i, flexible, cx).at("token_requester_principal_type")?;
+        }
+        if version >= 3 {
+            (i, self.token_requester_principal_name) =
+                string(i, flexible, cx).at("token_requester_principal_name")?;
+        }
+        (i, self.issue_timestamp) = int64(i).at("issue_timestamp")?;
+        (i, self.expiry_timestamp) = int64(i).at("expiry_timestamp")?;
+        (i, self.max_timestamp) = int64(i).at("max_timestamp")?;
+        (i, self.token_id) = string(i, flexible, cx).at("token_id")?;
+        (i, self.hmac) = bytes(i, flexible, cx).at("hmac")?;
+        (i, self.renewers) = array(
+            i,
+            flexible,
+            DescribedDelegationTokenRenewer::min_len(version),
+            cx,
+            |it: &mut DescribedDelegationTokenRenewer, i, cx| it.parse(i, version, cx),
+        )
+        .at("renewers")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -436,7 +453,7 @@ impl DescribedDelegationToken {
 }
 
 /// In [`DescribedDelegationToken::renewers`]; versions 1 to 3.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DescribedDelegationTokenRenewer {
     /// `PrincipalType`.
     pub principal_type: KafkaString,
@@ -446,17 +463,28 @@ pub struct DescribedDelegationTokenRenewer {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for DescribedDelegationTokenRenewer {
+    fn default() -> Self {
+        const {
+            Self {
+                principal_type: KafkaString::new(),
+                principal_name: KafkaString::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl DescribedDelegationTokenRenewer {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, principal_type) = string(i, flexible, cx).at("principal_type")?;
-        let (i, principal_name) = string(i, flexible, cx).at("principal_name")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { principal_type, principal_name, unknown_tagged_fields }))
+        (i, self.principal_type) = string(i, flexible, cx).at("principal_type")?;
+        (i, self.principal_name) = string(i, flexible, cx).at("principal_name")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

@@ -9,8 +9,8 @@ use crate::primitives::encoder::{
     bytes_len, length_len, nullable_string_len, string_len, tagged_section_len,
 };
 use crate::primitives::parse::{boolean, bytes, error_code_int16, int32, nullable_string, string};
-use crate::primitives::parsed::{At, Context, Parsed};
-use crate::primitives::sequence::{array, unknown_tagged_fields};
+use crate::primitives::parsed::{At, Context, Rest};
+use crate::primitives::sequence::{array, unknown_tagged_fields, value};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
     Request, UnknownTaggedFields, VersionRange, message,
@@ -60,19 +60,25 @@ impl Request for DescribeGroupsRequest {
 }
 
 impl DescribeGroupsRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 5;
-        let (i, groups) =
-            array(i, flexible, if flexible { 1 } else { 2 }, cx, |i, cx| string(i, flexible, cx))
-                .at("groups")?;
-        let (i, include_authorized_operations) =
-            if version >= 3 { boolean(i).at("include_authorized_operations")? } else { (i, false) };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { groups, include_authorized_operations, unknown_tagged_fields }))
+        (i, self.groups) = array(
+            i,
+            flexible,
+            if flexible { 1 } else { 2 },
+            cx,
+            value(|i, cx| string(i, flexible, cx)),
+        )
+        .at("groups")?;
+        if version >= 3 {
+            (i, self.include_authorized_operations) =
+                boolean(i).at("include_authorized_operations")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -154,20 +160,24 @@ impl Message for DescribeGroupsResponse {
 }
 
 impl DescribeGroupsResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 5;
-        let (i, throttle_time_ms) =
-            if version >= 1 { int32(i).at("throttle_time_ms")? } else { (i, 0) };
-        let (i, groups) = array(i, flexible, DescribedGroup::min_len(version), cx, |i, cx| {
-            DescribedGroup::parse(i, version, cx)
-        })
+        if version >= 1 {
+            (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        }
+        (i, self.groups) = array(
+            i,
+            flexible,
+            DescribedGroup::min_len(version),
+            cx,
+            |it: &mut DescribedGroup, i, cx| it.parse(i, version, cx),
+        )
         .at("groups")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { throttle_time_ms, groups, unknown_tagged_fields }))
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -233,59 +243,49 @@ pub struct DescribedGroup {
 
 impl Default for DescribedGroup {
     fn default() -> Self {
-        Self {
-            error_code: ErrorCode::NONE,
-            error_message: None,
-            group_id: KafkaString::default(),
-            group_state: KafkaString::default(),
-            protocol_type: KafkaString::default(),
-            protocol_data: KafkaString::default(),
-            members: Vec::new(),
-            authorized_operations: i32::MIN,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                error_code: ErrorCode::NONE,
+                error_message: None,
+                group_id: KafkaString::new(),
+                group_state: KafkaString::new(),
+                protocol_type: KafkaString::new(),
+                protocol_data: KafkaString::new(),
+                members: Vec::new(),
+                authorized_operations: i32::MIN,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl DescribedGroup {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 5;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = if version >= 6 {
-            nullable_string(i, flexible, cx).at("error_message")?
-        } else {
-            (i, None)
-        };
-        let (i, group_id) = string(i, flexible, cx).at("group_id")?;
-        let (i, group_state) = string(i, flexible, cx).at("group_state")?;
-        let (i, protocol_type) = string(i, flexible, cx).at("protocol_type")?;
-        let (i, protocol_data) = string(i, flexible, cx).at("protocol_data")?;
-        let (i, members) =
-            array(i, flexible, DescribedGroupMember::min_len(version), cx, |i, cx| {
-                DescribedGroupMember::parse(i, version, cx)
-            })
-            .at("members")?;
-        let (i, authorized_operations) =
-            if version >= 3 { int32(i).at("authorized_operations")? } else { (i, i32::MIN) };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        if version >= 6 {
+            (i, self.error_message) = nullable_string(i, flexible, cx).at("error_message")?;
+        }
+        (i, self.group_id) = string(i, flexible, cx).at("group_id")?;
+        (i, self.group_state) = string(i, flexible, cx).at("group_state")?;
+        (i, self.protocol_type) = string(i, flexible, cx).at("protocol_type")?;
+        (i, self.protocol_data) = string(i, flexible, cx).at("protocol_data")?;
+        (i, self.members) = array(
             i,
-            Self {
-                error_code,
-                error_message,
-                group_id,
-                group_state,
-                protocol_type,
-                protocol_data,
-                members,
-                authorized_operations,
-                unknown_tagged_fields,
-            },
-        ))
+            flexible,
+            DescribedGroupMember::min_len(version),
+            cx,
+            |it: &mut DescribedGroupMember, i, cx| it.parse(i, version, cx),
+        )
+        .at("members")?;
+        if version >= 3 {
+            (i, self.authorized_operations) = int32(i).at("authorized_operations")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -360,7 +360,7 @@ impl DescribedGroup {
 }
 
 /// In [`DescribedGroup::members`]; versions 0 to 6.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DescribedGroupMember {
     /// `MemberId`.
     pub member_id: KafkaString,
@@ -378,36 +378,39 @@ pub struct DescribedGroupMember {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
-impl DescribedGroupMember {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let flexible = version >= 5;
-        let (i, member_id) = string(i, flexible, cx).at("member_id")?;
-        let (i, group_instance_id) = if version >= 4 {
-            nullable_string(i, flexible, cx).at("group_instance_id")?
-        } else {
-            (i, None)
-        };
-        let (i, client_id) = string(i, flexible, cx).at("client_id")?;
-        let (i, client_host) = string(i, flexible, cx).at("client_host")?;
-        let (i, member_metadata) = bytes(i, flexible, cx).at("member_metadata")?;
-        let (i, member_assignment) = bytes(i, flexible, cx).at("member_assignment")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
+impl Default for DescribedGroupMember {
+    fn default() -> Self {
+        const {
             Self {
-                member_id,
-                group_instance_id,
-                client_id,
-                client_host,
-                member_metadata,
-                member_assignment,
-                unknown_tagged_fields,
-            },
-        ))
+                member_id: KafkaString::new(),
+                group_instance_id: None,
+                client_id: KafkaString::new(),
+                client_host: KafkaString::new(),
+                member_metadata: Bytes::new(),
+                member_assignment: Bytes::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
+impl DescribedGroupMember {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        let flexible = version >= 5;
+        (i, self.member_id) = string(i, flexible, cx).at("member_id")?;
+        if version >= 4 {
+            (i, self.group_instance_id) =
+                nullable_string(i, flexible, cx).at("group_instance_id")?;
+        }
+        (i, self.client_id) = string(i, flexible, cx).at("client_id")?;
+        (i, self.client_host) = string(i, flexible, cx).at("client_host")?;
+        (i, self.member_metadata) = bytes(i, flexible, cx).at("member_metadata")?;
+        (i, self.member_assignment) = bytes(i, flexible, cx).at("member_assignment")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, null_length_len, string_len, tagged_section_len};
 use crate::primitives::parse::{boolean, error_code_int16, int32, int64, string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, int32_array, nullable_array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, KafkaString,
@@ -25,7 +25,7 @@ pub struct DescribeLogDirsRequest {
 
 impl Default for DescribeLogDirsRequest {
     fn default() -> Self {
-        Self { topics: Some(Vec::new()), unknown_tagged_fields: UnknownTaggedFields::default() }
+        Self { topics: Some(Vec::new()), unknown_tagged_fields: UnknownTaggedFields::new() }
     }
 }
 
@@ -35,7 +35,7 @@ impl Message for DescribeLogDirsRequest {
     const FLEXIBLE_FROM: Option<i16> = Some(2);
     const MEMORY_PER_BYTE: usize = memory_per_byte(&[
         (size_of::<DescribableLogDirTopic>(), 3),
-        (size_of::<i32>(), 4),
+        (Int32Array::MEMORY_PER_BYTE, 1),
         (UnknownTaggedFields::MEMORY_PER_BYTE, 1),
     ]);
 
@@ -63,19 +63,21 @@ impl Request for DescribeLogDirsRequest {
 }
 
 impl DescribeLogDirsRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, topics) =
-            nullable_array(i, flexible, DescribableLogDirTopic::min_len(version), cx, |i, cx| {
-                DescribableLogDirTopic::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { topics, unknown_tagged_fields }))
+        (i, self.topics) = nullable_array(
+            i,
+            flexible,
+            DescribableLogDirTopic::min_len(version),
+            cx,
+            |it: &mut DescribableLogDirTopic, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -121,7 +123,7 @@ impl DescribeLogDirsRequest {
 }
 
 /// In [`DescribeLogDirsRequest::topics`]; versions 1 to 5.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DescribableLogDirTopic {
     /// `Topic`.
     pub topic: KafkaString,
@@ -131,17 +133,28 @@ pub struct DescribableLogDirTopic {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for DescribableLogDirTopic {
+    fn default() -> Self {
+        const {
+            Self {
+                topic: KafkaString::new(),
+                partitions: Int32Array::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl DescribableLogDirTopic {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, topic) = string(i, flexible, cx).at("topic")?;
-        let (i, partitions) = int32_array(i, flexible, cx).at("partitions")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { topic, partitions, unknown_tagged_fields }))
+        (i, self.topic) = string(i, flexible, cx).at("topic")?;
+        i = int32_array(&mut self.partitions, i, flexible, cx).at("partitions")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -222,22 +235,25 @@ impl Message for DescribeLogDirsResponse {
 }
 
 impl DescribeLogDirsResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) =
-            if version >= 3 { error_code_int16(i).at("error_code")? } else { (i, ErrorCode::NONE) };
-        let (i, results) =
-            array(i, flexible, DescribeLogDirsResult::min_len(version), cx, |i, cx| {
-                DescribeLogDirsResult::parse(i, version, cx)
-            })
-            .at("results")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { throttle_time_ms, error_code, results, unknown_tagged_fields }))
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        if version >= 3 {
+            (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        }
+        (i, self.results) = array(
+            i,
+            flexible,
+            DescribeLogDirsResult::min_len(version),
+            cx,
+            |it: &mut DescribeLogDirsResult, i, cx| it.parse(i, version, cx),
+        )
+        .at("results")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -300,49 +316,47 @@ pub struct DescribeLogDirsResult {
 
 impl Default for DescribeLogDirsResult {
     fn default() -> Self {
-        Self {
-            error_code: ErrorCode::NONE,
-            log_dir: KafkaString::default(),
-            topics: Vec::new(),
-            total_bytes: -1,
-            usable_bytes: -1,
-            is_cordoned: false,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                error_code: ErrorCode::NONE,
+                log_dir: KafkaString::new(),
+                topics: Vec::new(),
+                total_bytes: -1,
+                usable_bytes: -1,
+                is_cordoned: false,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl DescribeLogDirsResult {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, log_dir) = string(i, flexible, cx).at("log_dir")?;
-        let (i, topics) =
-            array(i, flexible, DescribeLogDirsTopic::min_len(version), cx, |i, cx| {
-                DescribeLogDirsTopic::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let (i, total_bytes) = if version >= 4 { int64(i).at("total_bytes")? } else { (i, -1) };
-        let (i, usable_bytes) = if version >= 4 { int64(i).at("usable_bytes")? } else { (i, -1) };
-        let (i, is_cordoned) =
-            if version >= 5 { boolean(i).at("is_cordoned")? } else { (i, false) };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.log_dir) = string(i, flexible, cx).at("log_dir")?;
+        (i, self.topics) = array(
             i,
-            Self {
-                error_code,
-                log_dir,
-                topics,
-                total_bytes,
-                usable_bytes,
-                is_cordoned,
-                unknown_tagged_fields,
-            },
-        ))
+            flexible,
+            DescribeLogDirsTopic::min_len(version),
+            cx,
+            |it: &mut DescribeLogDirsTopic, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        if version >= 4 {
+            (i, self.total_bytes) = int64(i).at("total_bytes")?;
+        }
+        if version >= 4 {
+            (i, self.usable_bytes) = int64(i).at("usable_bytes")?;
+        }
+        if version >= 5 {
+            (i, self.is_cordoned) = boolean(i).at("is_cordoned")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -406,7 +420,7 @@ impl DescribeLogDirsResult {
 }
 
 /// In [`DescribeLogDirsResult::topics`]; versions 1 to 5.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DescribeLogDirsTopic {
     /// `Name`.
     pub name: KafkaString,
@@ -416,21 +430,35 @@ pub struct DescribeLogDirsTopic {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for DescribeLogDirsTopic {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl DescribeLogDirsTopic {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, name) = string(i, flexible, cx).at("name")?;
-        let (i, partitions) =
-            array(i, flexible, DescribeLogDirsPartition::min_len(version), cx, |i, cx| {
-                DescribeLogDirsPartition::parse(i, version, cx)
-            })
-            .at("partitions")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { name, partitions, unknown_tagged_fields }))
+        (i, self.name) = string(i, flexible, cx).at("name")?;
+        (i, self.partitions) = array(
+            i,
+            flexible,
+            DescribeLogDirsPartition::min_len(version),
+            cx,
+            |it: &mut DescribeLogDirsPartition, i, cx| it.parse(i, version, cx),
+        )
+        .at("partitions")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -476,7 +504,7 @@ impl DescribeLogDirsTopic {
 }
 
 /// In [`DescribeLogDirsTopic::partitions`]; versions 1 to 5.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DescribeLogDirsPartition {
     /// `PartitionIndex`.
     pub partition_index: i32,
@@ -490,28 +518,32 @@ pub struct DescribeLogDirsPartition {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
-impl DescribeLogDirsPartition {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let flexible = version >= 2;
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, partition_size) = int64(i).at("partition_size")?;
-        let (i, offset_lag) = int64(i).at("offset_lag")?;
-        let (i, is_future_key) = boolean(i).at("is_future_key")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
+impl Default for DescribeLogDirsPartition {
+    fn default() -> Self {
+        const {
             Self {
-                partition_index,
-                partition_size,
-                offset_lag,
-                is_future_key,
-                unknown_tagged_fields,
-            },
-        ))
+                partition_index: 0,
+                partition_size: 0,
+                offset_lag: 0,
+                is_future_key: false,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
+impl DescribeLogDirsPartition {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        let flexible = version >= 2;
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.partition_size) = int64(i).at("partition_size")?;
+        (i, self.offset_lag) = int64(i).at("offset_lag")?;
+        (i, self.is_future_key) = boolean(i).at("is_future_key")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, nullable_string_len, string_len, tagged_section_len};
 use crate::primitives::parse::{error_code_int16, int32, int64, nullable_string, string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, int32_array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, KafkaString,
@@ -29,7 +29,7 @@ impl Message for DescribeProducersRequest {
     const FLEXIBLE_FROM: Option<i16> = Some(0);
     const MEMORY_PER_BYTE: usize = memory_per_byte(&[
         (size_of::<TopicRequest>(), 3),
-        (size_of::<i32>(), 4),
+        (Int32Array::MEMORY_PER_BYTE, 1),
         (UnknownTaggedFields::MEMORY_PER_BYTE, 1),
     ]);
 
@@ -57,13 +57,15 @@ impl Request for DescribeProducersRequest {
 }
 
 impl DescribeProducersRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topics) = array(i, true, TopicRequest::min_len(version), cx, |i, cx| {
-            TopicRequest::parse(i, version, cx)
-        })
-        .at("topics")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topics, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topics) =
+            array(i, true, TopicRequest::min_len(version), cx, |it: &mut TopicRequest, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("topics")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -91,7 +93,7 @@ impl DescribeProducersRequest {
 }
 
 /// In [`DescribeProducersRequest::topics`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicRequest {
     /// `Name`.
     pub name: KafkaString,
@@ -101,12 +103,25 @@ pub struct TopicRequest {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for TopicRequest {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                partition_indexes: Int32Array::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl TopicRequest {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, partition_indexes) = int32_array(i, true, cx).at("partition_indexes")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, partition_indexes, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        i = int32_array(&mut self.partition_indexes, i, true, cx).at("partition_indexes")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -174,14 +189,16 @@ impl Message for DescribeProducersResponse {
 }
 
 impl DescribeProducersResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, topics) = array(i, true, TopicResponse::min_len(version), cx, |i, cx| {
-            TopicResponse::parse(i, version, cx)
-        })
-        .at("topics")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { throttle_time_ms, topics, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.topics) =
+            array(i, true, TopicResponse::min_len(version), cx, |it: &mut TopicResponse, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("topics")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -210,7 +227,7 @@ impl DescribeProducersResponse {
 }
 
 /// In [`DescribeProducersResponse::topics`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicResponse {
     /// `Name`.
     pub name: KafkaString,
@@ -220,15 +237,32 @@ pub struct TopicResponse {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for TopicResponse {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl TopicResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, partitions) = array(i, true, PartitionResponse::min_len(version), cx, |i, cx| {
-            PartitionResponse::parse(i, version, cx)
-        })
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        (i, self.partitions) = array(
+            i,
+            true,
+            PartitionResponse::min_len(version),
+            cx,
+            |it: &mut PartitionResponse, i, cx| it.parse(i, version, cx),
+        )
         .at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, partitions, unknown_tagged_fields }))
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -263,7 +297,7 @@ impl TopicResponse {
 }
 
 /// In [`TopicResponse::partitions`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartitionResponse {
     /// `PartitionIndex`.
     pub partition_index: i32,
@@ -277,26 +311,33 @@ pub struct PartitionResponse {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
-impl PartitionResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, true, cx).at("error_message")?;
-        let (i, active_producers) = array(i, true, ProducerState::min_len(version), cx, |i, cx| {
-            ProducerState::parse(i, version, cx)
-        })
-        .at("active_producers")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
+impl Default for PartitionResponse {
+    fn default() -> Self {
+        const {
             Self {
-                partition_index,
-                error_code,
-                error_message,
-                active_producers,
-                unknown_tagged_fields,
-            },
-        ))
+                partition_index: 0,
+                error_code: ErrorCode::NONE,
+                error_message: None,
+                active_producers: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
+impl PartitionResponse {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        (i, self.active_producers) =
+            array(i, true, ProducerState::min_len(version), cx, |it: &mut ProducerState, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("active_producers")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -357,39 +398,31 @@ pub struct ProducerState {
 
 impl Default for ProducerState {
     fn default() -> Self {
-        Self {
-            producer_id: 0,
-            producer_epoch: 0,
-            last_sequence: -1,
-            last_timestamp: -1,
-            coordinator_epoch: 0,
-            current_txn_start_offset: -1,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                producer_id: 0,
+                producer_epoch: 0,
+                last_sequence: -1,
+                last_timestamp: -1,
+                coordinator_epoch: 0,
+                current_txn_start_offset: -1,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl ProducerState {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, producer_id) = int64(i).at("producer_id")?;
-        let (i, producer_epoch) = int32(i).at("producer_epoch")?;
-        let (i, last_sequence) = int32(i).at("last_sequence")?;
-        let (i, last_timestamp) = int64(i).at("last_timestamp")?;
-        let (i, coordinator_epoch) = int32(i).at("coordinator_epoch")?;
-        let (i, current_txn_start_offset) = int64(i).at("current_txn_start_offset")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                producer_id,
-                producer_epoch,
-                last_sequence,
-                last_timestamp,
-                coordinator_epoch,
-                current_txn_start_offset,
-                unknown_tagged_fields,
-            },
-        ))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.producer_id) = int64(i).at("producer_id")?;
+        (i, self.producer_epoch) = int32(i).at("producer_epoch")?;
+        (i, self.last_sequence) = int32(i).at("last_sequence")?;
+        (i, self.last_timestamp) = int64(i).at("last_timestamp")?;
+        (i, self.coordinator_epoch) = int32(i).at("coordinator_epoch")?;
+        (i, self.current_txn_start_offset) = int64(i).at("current_txn_start_offset")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

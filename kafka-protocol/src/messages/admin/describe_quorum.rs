@@ -9,7 +9,7 @@ use crate::primitives::encoder::{length_len, nullable_string_len, string_len, ta
 use crate::primitives::parse::{
     error_code_int16, int32, int64, nullable_string, string, uint16, uuid,
 };
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -59,14 +59,18 @@ impl Request for DescribeQuorumRequest {
 }
 
 impl DescribeQuorumRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topics) =
-            array(i, true, DescribeQuorumRequestTopicData::min_len(version), cx, |i, cx| {
-                DescribeQuorumRequestTopicData::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topics, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topics) = array(
+            i,
+            true,
+            DescribeQuorumRequestTopicData::min_len(version),
+            cx,
+            |it: &mut DescribeQuorumRequestTopicData, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -94,7 +98,7 @@ impl DescribeQuorumRequest {
 }
 
 /// In [`DescribeQuorumRequest::topics`]; versions 0 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DescribeQuorumRequestTopicData {
     /// `TopicName`.
     pub topic_name: KafkaString,
@@ -104,16 +108,32 @@ pub struct DescribeQuorumRequestTopicData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for DescribeQuorumRequestTopicData {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_name: KafkaString::new(),
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl DescribeQuorumRequestTopicData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_name) = string(i, true, cx).at("topic_name")?;
-        let (i, partitions) =
-            array(i, true, DescribeQuorumRequestPartitionData::min_len(version), cx, |i, cx| {
-                DescribeQuorumRequestPartitionData::parse(i, version, cx)
-            })
-            .at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_name, partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_name) = string(i, true, cx).at("topic_name")?;
+        (i, self.partitions) = array(
+            i,
+            true,
+            DescribeQuorumRequestPartitionData::min_len(version),
+            cx,
+            |it: &mut DescribeQuorumRequestPartitionData, i, cx| it.parse(i, version, cx),
+        )
+        .at("partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -148,7 +168,7 @@ impl DescribeQuorumRequestTopicData {
 }
 
 /// In [`DescribeQuorumRequestTopicData::partitions`]; versions 0 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DescribeQuorumRequestPartitionData {
     /// `PartitionIndex`.
     pub partition_index: i32,
@@ -156,11 +176,18 @@ pub struct DescribeQuorumRequestPartitionData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for DescribeQuorumRequestPartitionData {
+    fn default() -> Self {
+        const { Self { partition_index: 0, unknown_tagged_fields: UnknownTaggedFields::new() } }
+    }
+}
+
 impl DescribeQuorumRequestPartitionData {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { partition_index, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -204,10 +231,10 @@ impl Default for DescribeQuorumResponse {
     fn default() -> Self {
         Self {
             error_code: ErrorCode::NONE,
-            error_message: Some(KafkaString::default()),
+            error_message: Some(KafkaString::new()),
             topics: Vec::new(),
             nodes: Vec::new(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -243,26 +270,28 @@ impl Message for DescribeQuorumResponse {
 }
 
 impl DescribeQuorumResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = if version >= 2 {
-            nullable_string(i, true, cx).at("error_message")?
-        } else {
-            (i, Some(KafkaString::default()))
-        };
-        let (i, topics) =
-            array(i, true, DescribeQuorumResponseTopicData::min_len(version), cx, |i, cx| {
-                DescribeQuorumResponseTopicData::parse(i, version, cx)
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        if version >= 2 {
+            (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        }
+        (i, self.topics) = array(
+            i,
+            true,
+            DescribeQuorumResponseTopicData::min_len(version),
+            cx,
+            |it: &mut DescribeQuorumResponseTopicData, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        if version >= 2 {
+            (i, self.nodes) = array(i, true, Node::min_len(version), cx, |it: &mut Node, i, cx| {
+                it.parse(i, version, cx)
             })
-            .at("topics")?;
-        let (i, nodes) = if version >= 2 {
-            array(i, true, Node::min_len(version), cx, |i, cx| Node::parse(i, version, cx))
-                .at("nodes")?
-        } else {
-            (i, Vec::new())
-        };
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { error_code, error_message, topics, nodes, unknown_tagged_fields }))
+            .at("nodes")?;
+        }
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -315,7 +344,7 @@ impl DescribeQuorumResponse {
 }
 
 /// In [`DescribeQuorumResponse::topics`]; versions 0 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DescribeQuorumResponseTopicData {
     /// `TopicName`.
     pub topic_name: KafkaString,
@@ -325,16 +354,32 @@ pub struct DescribeQuorumResponseTopicData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for DescribeQuorumResponseTopicData {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_name: KafkaString::new(),
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl DescribeQuorumResponseTopicData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_name) = string(i, true, cx).at("topic_name")?;
-        let (i, partitions) =
-            array(i, true, DescribeQuorumResponsePartitionData::min_len(version), cx, |i, cx| {
-                DescribeQuorumResponsePartitionData::parse(i, version, cx)
-            })
-            .at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_name, partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_name) = string(i, true, cx).at("topic_name")?;
+        (i, self.partitions) = array(
+            i,
+            true,
+            DescribeQuorumResponsePartitionData::min_len(version),
+            cx,
+            |it: &mut DescribeQuorumResponsePartitionData, i, cx| it.parse(i, version, cx),
+        )
+        .at("partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -393,55 +438,45 @@ pub struct DescribeQuorumResponsePartitionData {
 
 impl Default for DescribeQuorumResponsePartitionData {
     fn default() -> Self {
-        Self {
-            partition_index: 0,
-            error_code: ErrorCode::NONE,
-            error_message: Some(KafkaString::default()),
-            leader_id: 0,
-            leader_epoch: 0,
-            high_watermark: 0,
-            current_voters: Vec::new(),
-            observers: Vec::new(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                partition_index: 0,
+                error_code: ErrorCode::NONE,
+                error_message: Some(KafkaString::new()),
+                leader_id: 0,
+                leader_epoch: 0,
+                high_watermark: 0,
+                current_voters: Vec::new(),
+                observers: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl DescribeQuorumResponsePartitionData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = if version >= 2 {
-            nullable_string(i, true, cx).at("error_message")?
-        } else {
-            (i, Some(KafkaString::default()))
-        };
-        let (i, leader_id) = int32(i).at("leader_id")?;
-        let (i, leader_epoch) = int32(i).at("leader_epoch")?;
-        let (i, high_watermark) = int64(i).at("high_watermark")?;
-        let (i, current_voters) = array(i, true, ReplicaState::min_len(version), cx, |i, cx| {
-            ReplicaState::parse(i, version, cx)
-        })
-        .at("current_voters")?;
-        let (i, observers) = array(i, true, ReplicaState::min_len(version), cx, |i, cx| {
-            ReplicaState::parse(i, version, cx)
-        })
-        .at("observers")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                partition_index,
-                error_code,
-                error_message,
-                leader_id,
-                leader_epoch,
-                high_watermark,
-                current_voters,
-                observers,
-                unknown_tagged_fields,
-            },
-        ))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        if version >= 2 {
+            (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        }
+        (i, self.leader_id) = int32(i).at("leader_id")?;
+        (i, self.leader_epoch) = int32(i).at("leader_epoch")?;
+        (i, self.high_watermark) = int64(i).at("high_watermark")?;
+        (i, self.current_voters) =
+            array(i, true, ReplicaState::min_len(version), cx, |it: &mut ReplicaState, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("current_voters")?;
+        (i, self.observers) =
+            array(i, true, ReplicaState::min_len(version), cx, |it: &mut ReplicaState, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("observers")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -522,39 +557,35 @@ pub struct ReplicaState {
 
 impl Default for ReplicaState {
     fn default() -> Self {
-        Self {
-            replica_id: 0,
-            replica_directory_id: Uuid::ZERO,
-            log_end_offset: 0,
-            last_fetch_timestamp: -1,
-            last_caught_up_timestamp: -1,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                replica_id: 0,
+                replica_directory_id: Uuid::ZERO,
+                log_end_offset: 0,
+                last_fetch_timestamp: -1,
+                last_caught_up_timestamp: -1,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl ReplicaState {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, replica_id) = int32(i).at("replica_id")?;
-        let (i, replica_directory_id) =
-            if version >= 2 { uuid(i).at("replica_directory_id")? } else { (i, Uuid::ZERO) };
-        let (i, log_end_offset) = int64(i).at("log_end_offset")?;
-        let (i, last_fetch_timestamp) =
-            if version >= 1 { int64(i).at("last_fetch_timestamp")? } else { (i, -1) };
-        let (i, last_caught_up_timestamp) =
-            if version >= 1 { int64(i).at("last_caught_up_timestamp")? } else { (i, -1) };
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                replica_id,
-                replica_directory_id,
-                log_end_offset,
-                last_fetch_timestamp,
-                last_caught_up_timestamp,
-                unknown_tagged_fields,
-            },
-        ))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.replica_id) = int32(i).at("replica_id")?;
+        if version >= 2 {
+            (i, self.replica_directory_id) = uuid(i).at("replica_directory_id")?;
+        }
+        (i, self.log_end_offset) = int64(i).at("log_end_offset")?;
+        if version >= 1 {
+            (i, self.last_fetch_timestamp) = int64(i).at("last_fetch_timestamp")?;
+        }
+        if version >= 1 {
+            (i, self.last_caught_up_timestamp) = int64(i).at("last_caught_up_timestamp")?;
+        }
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -602,7 +633,7 @@ impl ReplicaState {
 }
 
 /// In [`DescribeQuorumResponse::nodes`]; version 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
     /// `NodeId`.
     pub node_id: i32,
@@ -612,14 +643,29 @@ pub struct Node {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for Node {
+    fn default() -> Self {
+        const {
+            Self {
+                node_id: 0,
+                listeners: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl Node {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, node_id) = int32(i).at("node_id")?;
-        let (i, listeners) =
-            array(i, true, Listener::min_len(version), cx, |i, cx| Listener::parse(i, version, cx))
-                .at("listeners")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { node_id, listeners, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.node_id) = int32(i).at("node_id")?;
+        (i, self.listeners) =
+            array(i, true, Listener::min_len(version), cx, |it: &mut Listener, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("listeners")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -649,7 +695,7 @@ impl Node {
 }
 
 /// In [`Node::listeners`]; version 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
     /// `Name`.
     pub name: KafkaString,
@@ -661,13 +707,27 @@ pub struct Listener {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for Listener {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                host: KafkaString::new(),
+                port: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl Listener {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, host) = string(i, true, cx).at("host")?;
-        let (i, port) = uint16(i).at("port")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, host, port, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        (i, self.host) = string(i, true, cx).at("host")?;
+        (i, self.port) = uint16(i).at("port")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

@@ -9,7 +9,7 @@ use crate::primitives::encoder::{
     length_len, null_length_len, nullable_string_len, string_len, tagged_section_len,
 };
 use crate::primitives::parse::{error_code_int16, int32, int64, nullable_string, string, uuid};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, int32_array, nullable_array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, KafkaString,
@@ -32,7 +32,7 @@ impl Message for DescribeShareGroupOffsetsRequest {
     const MEMORY_PER_BYTE: usize = memory_per_byte(&[
         (size_of::<DescribeShareGroupOffsetsRequestGroup>(), 3),
         (size_of::<DescribeShareGroupOffsetsRequestTopic>(), 3),
-        (size_of::<i32>(), 4),
+        (Int32Array::MEMORY_PER_BYTE, 1),
         (UnknownTaggedFields::MEMORY_PER_BYTE, 1),
     ]);
 
@@ -60,14 +60,18 @@ impl Request for DescribeShareGroupOffsetsRequest {
 }
 
 impl DescribeShareGroupOffsetsRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, groups) =
-            array(i, true, DescribeShareGroupOffsetsRequestGroup::min_len(version), cx, |i, cx| {
-                DescribeShareGroupOffsetsRequestGroup::parse(i, version, cx)
-            })
-            .at("groups")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { groups, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.groups) = array(
+            i,
+            true,
+            DescribeShareGroupOffsetsRequestGroup::min_len(version),
+            cx,
+            |it: &mut DescribeShareGroupOffsetsRequestGroup, i, cx| it.parse(i, version, cx),
+        )
+        .at("groups")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -107,27 +111,30 @@ pub struct DescribeShareGroupOffsetsRequestGroup {
 
 impl Default for DescribeShareGroupOffsetsRequestGroup {
     fn default() -> Self {
-        Self {
-            group_id: KafkaString::default(),
-            topics: Some(Vec::new()),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                group_id: KafkaString::new(),
+                topics: Some(Vec::new()),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl DescribeShareGroupOffsetsRequestGroup {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, group_id) = string(i, true, cx).at("group_id")?;
-        let (i, topics) = nullable_array(
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.group_id) = string(i, true, cx).at("group_id")?;
+        (i, self.topics) = nullable_array(
             i,
             true,
             DescribeShareGroupOffsetsRequestTopic::min_len(version),
             cx,
-            |i, cx| DescribeShareGroupOffsetsRequestTopic::parse(i, version, cx),
+            |it: &mut DescribeShareGroupOffsetsRequestTopic, i, cx| it.parse(i, version, cx),
         )
         .at("topics")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { group_id, topics, unknown_tagged_fields }))
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -172,7 +179,7 @@ impl DescribeShareGroupOffsetsRequestGroup {
 }
 
 /// In [`DescribeShareGroupOffsetsRequestGroup::topics`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DescribeShareGroupOffsetsRequestTopic {
     /// `TopicName`.
     pub topic_name: KafkaString,
@@ -182,12 +189,25 @@ pub struct DescribeShareGroupOffsetsRequestTopic {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for DescribeShareGroupOffsetsRequestTopic {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_name: KafkaString::new(),
+                partitions: Int32Array::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl DescribeShareGroupOffsetsRequestTopic {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_name) = string(i, true, cx).at("topic_name")?;
-        let (i, partitions) = int32_array(i, true, cx).at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_name, partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_name) = string(i, true, cx).at("topic_name")?;
+        i = int32_array(&mut self.partitions, i, true, cx).at("partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -259,18 +279,19 @@ impl Message for DescribeShareGroupOffsetsResponse {
 }
 
 impl DescribeShareGroupOffsetsResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, groups) = array(
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.groups) = array(
             i,
             true,
             DescribeShareGroupOffsetsResponseGroup::min_len(version),
             cx,
-            |i, cx| DescribeShareGroupOffsetsResponseGroup::parse(i, version, cx),
+            |it: &mut DescribeShareGroupOffsetsResponseGroup, i, cx| it.parse(i, version, cx),
         )
         .at("groups")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { throttle_time_ms, groups, unknown_tagged_fields }))
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -299,7 +320,7 @@ impl DescribeShareGroupOffsetsResponse {
 }
 
 /// In [`DescribeShareGroupOffsetsResponse::groups`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DescribeShareGroupOffsetsResponseGroup {
     /// `GroupId`.
     pub group_id: KafkaString,
@@ -313,21 +334,36 @@ pub struct DescribeShareGroupOffsetsResponseGroup {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for DescribeShareGroupOffsetsResponseGroup {
+    fn default() -> Self {
+        const {
+            Self {
+                group_id: KafkaString::new(),
+                topics: Vec::new(),
+                error_code: ErrorCode::NONE,
+                error_message: None,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl DescribeShareGroupOffsetsResponseGroup {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, group_id) = string(i, true, cx).at("group_id")?;
-        let (i, topics) = array(
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.group_id) = string(i, true, cx).at("group_id")?;
+        (i, self.topics) = array(
             i,
             true,
             DescribeShareGroupOffsetsResponseTopic::min_len(version),
             cx,
-            |i, cx| DescribeShareGroupOffsetsResponseTopic::parse(i, version, cx),
+            |it: &mut DescribeShareGroupOffsetsResponseTopic, i, cx| it.parse(i, version, cx),
         )
         .at("topics")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, true, cx).at("error_message")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { group_id, topics, error_code, error_message, unknown_tagged_fields }))
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -369,7 +405,7 @@ impl DescribeShareGroupOffsetsResponseGroup {
 }
 
 /// In [`DescribeShareGroupOffsetsResponseGroup::topics`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DescribeShareGroupOffsetsResponseTopic {
     /// `TopicName`.
     pub topic_name: KafkaString,
@@ -381,20 +417,34 @@ pub struct DescribeShareGroupOffsetsResponseTopic {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for DescribeShareGroupOffsetsResponseTopic {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_name: KafkaString::new(),
+                topic_id: Uuid::ZERO,
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl DescribeShareGroupOffsetsResponseTopic {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_name) = string(i, true, cx).at("topic_name")?;
-        let (i, topic_id) = uuid(i).at("topic_id")?;
-        let (i, partitions) = array(
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_name) = string(i, true, cx).at("topic_name")?;
+        (i, self.topic_id) = uuid(i).at("topic_id")?;
+        (i, self.partitions) = array(
             i,
             true,
             DescribeShareGroupOffsetsResponsePartition::min_len(version),
             cx,
-            |i, cx| DescribeShareGroupOffsetsResponsePartition::parse(i, version, cx),
+            |it: &mut DescribeShareGroupOffsetsResponsePartition, i, cx| it.parse(i, version, cx),
         )
         .at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_name, topic_id, partitions, unknown_tagged_fields }))
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -454,39 +504,33 @@ pub struct DescribeShareGroupOffsetsResponsePartition {
 
 impl Default for DescribeShareGroupOffsetsResponsePartition {
     fn default() -> Self {
-        Self {
-            partition_index: 0,
-            start_offset: 0,
-            leader_epoch: 0,
-            lag: -1,
-            error_code: ErrorCode::NONE,
-            error_message: None,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                partition_index: 0,
+                start_offset: 0,
+                leader_epoch: 0,
+                lag: -1,
+                error_code: ErrorCode::NONE,
+                error_message: None,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl DescribeShareGroupOffsetsResponsePartition {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, start_offset) = int64(i).at("start_offset")?;
-        let (i, leader_epoch) = int32(i).at("leader_epoch")?;
-        let (i, lag) = if version >= 1 { int64(i).at("lag")? } else { (i, -1) };
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, true, cx).at("error_message")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                partition_index,
-                start_offset,
-                leader_epoch,
-                lag,
-                error_code,
-                error_message,
-                unknown_tagged_fields,
-            },
-        ))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.start_offset) = int64(i).at("start_offset")?;
+        (i, self.leader_epoch) = int32(i).at("leader_epoch")?;
+        if version >= 1 {
+            (i, self.lag) = int64(i).at("lag")?;
+        }
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

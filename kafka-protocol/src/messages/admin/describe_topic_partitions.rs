@@ -11,7 +11,7 @@ use crate::primitives::encoder::{
 use crate::primitives::parse::{
     boolean, error_code_int16, int32, nullable_string, nullable_struct, string, uuid,
 };
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{
     array, int32_array, nullable_int32_array, unknown_tagged_fields,
 };
@@ -39,7 +39,7 @@ impl Default for DescribeTopicPartitionsRequest {
             topics: Vec::new(),
             response_partition_limit: 2000,
             cursor: None,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -77,17 +77,20 @@ impl Request for DescribeTopicPartitionsRequest {
 }
 
 impl DescribeTopicPartitionsRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topics) = array(i, true, TopicRequest::min_len(version), cx, |i, cx| {
-            TopicRequest::parse(i, version, cx)
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topics) =
+            array(i, true, TopicRequest::min_len(version), cx, |it: &mut TopicRequest, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("topics")?;
+        (i, self.response_partition_limit) = int32(i).at("response_partition_limit")?;
+        (i, self.cursor) = nullable_struct(i, |it, i| {
+            DescribeTopicPartitionsRequestCursor::parse(it, i, version, cx)
         })
-        .at("topics")?;
-        let (i, response_partition_limit) = int32(i).at("response_partition_limit")?;
-        let (i, cursor) =
-            nullable_struct(i, |i| DescribeTopicPartitionsRequestCursor::parse(i, version, cx))
-                .at("cursor")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topics, response_partition_limit, cursor, unknown_tagged_fields }))
+        .at("cursor")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -124,7 +127,7 @@ impl DescribeTopicPartitionsRequest {
 }
 
 /// In [`DescribeTopicPartitionsRequest::topics`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicRequest {
     /// `Name`.
     pub name: KafkaString,
@@ -132,11 +135,18 @@ pub struct TopicRequest {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for TopicRequest {
+    fn default() -> Self {
+        const { Self { name: KafkaString::new(), unknown_tagged_fields: UnknownTaggedFields::new() } }
+    }
+}
+
 impl TopicRequest {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -174,11 +184,12 @@ pub struct DescribeTopicPartitionsRequestCursor {
 }
 
 impl DescribeTopicPartitionsRequestCursor {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_name) = string(i, true, cx).at("topic_name")?;
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_name, partition_index, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_name) = string(i, true, cx).at("topic_name")?;
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -220,7 +231,7 @@ impl Message for DescribeTopicPartitionsResponse {
     const MEMORY_PER_BYTE: usize = memory_per_byte(&[
         (size_of::<DescribeTopicPartitionsResponseTopic>(), 26),
         (size_of::<DescribeTopicPartitionsResponsePartition>(), 20),
-        (size_of::<i32>(), 4),
+        (Int32Array::MEMORY_PER_BYTE, 1),
         (UnknownTaggedFields::MEMORY_PER_BYTE, 1),
     ]);
 
@@ -242,18 +253,23 @@ impl Message for DescribeTopicPartitionsResponse {
 }
 
 impl DescribeTopicPartitionsResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, topics) =
-            array(i, true, DescribeTopicPartitionsResponseTopic::min_len(version), cx, |i, cx| {
-                DescribeTopicPartitionsResponseTopic::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let (i, next_cursor) =
-            nullable_struct(i, |i| DescribeTopicPartitionsResponseCursor::parse(i, version, cx))
-                .at("next_cursor")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { throttle_time_ms, topics, next_cursor, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.topics) = array(
+            i,
+            true,
+            DescribeTopicPartitionsResponseTopic::min_len(version),
+            cx,
+            |it: &mut DescribeTopicPartitionsResponseTopic, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        (i, self.next_cursor) = nullable_struct(i, |it, i| {
+            DescribeTopicPartitionsResponseCursor::parse(it, i, version, cx)
+        })
+        .at("next_cursor")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -310,46 +326,38 @@ pub struct DescribeTopicPartitionsResponseTopic {
 
 impl Default for DescribeTopicPartitionsResponseTopic {
     fn default() -> Self {
-        Self {
-            error_code: ErrorCode::NONE,
-            name: Some(KafkaString::default()),
-            topic_id: Uuid::ZERO,
-            is_internal: false,
-            partitions: Vec::new(),
-            topic_authorized_operations: i32::MIN,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                error_code: ErrorCode::NONE,
+                name: Some(KafkaString::new()),
+                topic_id: Uuid::ZERO,
+                is_internal: false,
+                partitions: Vec::new(),
+                topic_authorized_operations: i32::MIN,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl DescribeTopicPartitionsResponseTopic {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, name) = nullable_string(i, true, cx).at("name")?;
-        let (i, topic_id) = uuid(i).at("topic_id")?;
-        let (i, is_internal) = boolean(i).at("is_internal")?;
-        let (i, partitions) = array(
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.name) = nullable_string(i, true, cx).at("name")?;
+        (i, self.topic_id) = uuid(i).at("topic_id")?;
+        (i, self.is_internal) = boolean(i).at("is_internal")?;
+        (i, self.partitions) = array(
             i,
             true,
             DescribeTopicPartitionsResponsePartition::min_len(version),
             cx,
-            |i, cx| DescribeTopicPartitionsResponsePartition::parse(i, version, cx),
+            |it: &mut DescribeTopicPartitionsResponsePartition, i, cx| it.parse(i, version, cx),
         )
         .at("partitions")?;
-        let (i, topic_authorized_operations) = int32(i).at("topic_authorized_operations")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                error_code,
-                name,
-                topic_id,
-                is_internal,
-                partitions,
-                topic_authorized_operations,
-                unknown_tagged_fields,
-            },
-        ))
+        (i, self.topic_authorized_operations) = int32(i).at("topic_authorized_operations")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -422,49 +430,38 @@ pub struct DescribeTopicPartitionsResponsePartition {
 
 impl Default for DescribeTopicPartitionsResponsePartition {
     fn default() -> Self {
-        Self {
-            error_code: ErrorCode::NONE,
-            partition_index: 0,
-            leader_id: 0,
-            leader_epoch: -1,
-            replica_nodes: Int32Array::new(),
-            isr_nodes: Int32Array::new(),
-            eligible_leader_replicas: None,
-            last_known_elr: None,
-            offline_replicas: Int32Array::new(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                error_code: ErrorCode::NONE,
+                partition_index: 0,
+                leader_id: 0,
+                leader_epoch: -1,
+                replica_nodes: Int32Array::new(),
+                isr_nodes: Int32Array::new(),
+                eligible_leader_replicas: None,
+                last_known_elr: None,
+                offline_replicas: Int32Array::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl DescribeTopicPartitionsResponsePartition {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, leader_id) = int32(i).at("leader_id")?;
-        let (i, leader_epoch) = int32(i).at("leader_epoch")?;
-        let (i, replica_nodes) = int32_array(i, true, cx).at("replica_nodes")?;
-        let (i, isr_nodes) = int32_array(i, true, cx).at("isr_nodes")?;
-        let (i, eligible_leader_replicas) =
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.leader_id) = int32(i).at("leader_id")?;
+        (i, self.leader_epoch) = int32(i).at("leader_epoch")?;
+        i = int32_array(&mut self.replica_nodes, i, true, cx).at("replica_nodes")?;
+        i = int32_array(&mut self.isr_nodes, i, true, cx).at("isr_nodes")?;
+        (i, self.eligible_leader_replicas) =
             nullable_int32_array(i, true, cx).at("eligible_leader_replicas")?;
-        let (i, last_known_elr) = nullable_int32_array(i, true, cx).at("last_known_elr")?;
-        let (i, offline_replicas) = int32_array(i, true, cx).at("offline_replicas")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                error_code,
-                partition_index,
-                leader_id,
-                leader_epoch,
-                replica_nodes,
-                isr_nodes,
-                eligible_leader_replicas,
-                last_known_elr,
-                offline_replicas,
-                unknown_tagged_fields,
-            },
-        ))
+        (i, self.last_known_elr) = nullable_int32_array(i, true, cx).at("last_known_elr")?;
+        i = int32_array(&mut self.offline_replicas, i, true, cx).at("offline_replicas")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -550,11 +547,12 @@ pub struct DescribeTopicPartitionsResponseCursor {
 }
 
 impl DescribeTopicPartitionsResponseCursor {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_name) = string(i, true, cx).at("topic_name")?;
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_name, partition_index, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_name) = string(i, true, cx).at("topic_name")?;
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

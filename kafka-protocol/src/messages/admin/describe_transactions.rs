@@ -7,8 +7,8 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, string_len, tagged_section_len};
 use crate::primitives::parse::{error_code_int16, int16, int32, int64, string};
-use crate::primitives::parsed::{At, Context, Parsed};
-use crate::primitives::sequence::{array, int32_array, unknown_tagged_fields};
+use crate::primitives::parsed::{At, Context, Rest};
+use crate::primitives::sequence::{array, int32_array, unknown_tagged_fields, value};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, KafkaString,
     Message, Request, UnknownTaggedFields, VersionRange, message,
@@ -56,11 +56,12 @@ impl Request for DescribeTransactionsRequest {
 }
 
 impl DescribeTransactionsRequest {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, transactional_ids) =
-            array(i, true, 1, cx, |i, cx| string(i, true, cx)).at("transactional_ids")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { transactional_ids, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.transactional_ids) =
+            array(i, true, 1, cx, value(|i, cx| string(i, true, cx))).at("transactional_ids")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -109,7 +110,7 @@ impl Message for DescribeTransactionsResponse {
     const MEMORY_PER_BYTE: usize = memory_per_byte(&[
         (size_of::<TransactionState>(), 28),
         (size_of::<TopicData>(), 3),
-        (size_of::<i32>(), 4),
+        (Int32Array::MEMORY_PER_BYTE, 1),
         (UnknownTaggedFields::MEMORY_PER_BYTE, 1),
     ]);
 
@@ -131,15 +132,19 @@ impl Message for DescribeTransactionsResponse {
 }
 
 impl DescribeTransactionsResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, transaction_states) =
-            array(i, true, TransactionState::min_len(version), cx, |i, cx| {
-                TransactionState::parse(i, version, cx)
-            })
-            .at("transaction_states")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { throttle_time_ms, transaction_states, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.transaction_states) = array(
+            i,
+            true,
+            TransactionState::min_len(version),
+            cx,
+            |it: &mut TransactionState, i, cx| it.parse(i, version, cx),
+        )
+        .at("transaction_states")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -172,7 +177,7 @@ impl DescribeTransactionsResponse {
 }
 
 /// In [`DescribeTransactionsResponse::transaction_states`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransactionState {
     /// `ErrorCode`.
     pub error_code: ErrorCode,
@@ -194,34 +199,41 @@ pub struct TransactionState {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
-impl TransactionState {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, transactional_id) = string(i, true, cx).at("transactional_id")?;
-        let (i, transaction_state) = string(i, true, cx).at("transaction_state")?;
-        let (i, transaction_timeout_ms) = int32(i).at("transaction_timeout_ms")?;
-        let (i, transaction_start_time_ms) = int64(i).at("transaction_start_time_ms")?;
-        let (i, producer_id) = int64(i).at("producer_id")?;
-        let (i, producer_epoch) = int16(i).at("producer_epoch")?;
-        let (i, topics) = array(i, true, TopicData::min_len(version), cx, |i, cx| {
-            TopicData::parse(i, version, cx)
-        })
-        .at("topics")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
+impl Default for TransactionState {
+    fn default() -> Self {
+        const {
             Self {
-                error_code,
-                transactional_id,
-                transaction_state,
-                transaction_timeout_ms,
-                transaction_start_time_ms,
-                producer_id,
-                producer_epoch,
-                topics,
-                unknown_tagged_fields,
-            },
-        ))
+                error_code: ErrorCode::NONE,
+                transactional_id: KafkaString::new(),
+                transaction_state: KafkaString::new(),
+                transaction_timeout_ms: 0,
+                transaction_start_time_ms: 0,
+                producer_id: 0,
+                producer_epoch: 0,
+                topics: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
+impl TransactionState {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.transactional_id) = string(i, true, cx).at("transactional_id")?;
+        (i, self.transaction_state) = string(i, true, cx).at("transaction_state")?;
+        (i, self.transaction_timeout_ms) = int32(i).at("transaction_timeout_ms")?;
+        (i, self.transaction_start_time_ms) = int64(i).at("transaction_start_time_ms")?;
+        (i, self.producer_id) = int64(i).at("producer_id")?;
+        (i, self.producer_epoch) = int16(i).at("producer_epoch")?;
+        (i, self.topics) =
+            array(i, true, TopicData::min_len(version), cx, |it: &mut TopicData, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("topics")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -263,7 +275,7 @@ impl TransactionState {
 }
 
 /// In [`TransactionState::topics`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicData {
     /// `Topic`.
     pub topic: KafkaString,
@@ -273,12 +285,25 @@ pub struct TopicData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for TopicData {
+    fn default() -> Self {
+        const {
+            Self {
+                topic: KafkaString::new(),
+                partitions: Int32Array::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl TopicData {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic) = string(i, true, cx).at("topic")?;
-        let (i, partitions) = int32_array(i, true, cx).at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic, partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic) = string(i, true, cx).at("topic")?;
+        i = int32_array(&mut self.partitions, i, true, cx).at("partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

@@ -9,7 +9,7 @@ use crate::primitives::encoder::{
     length_len, null_length_len, nullable_string_len, string_len, tagged_section_len,
 };
 use crate::primitives::parse::{error_code_int16, int8, int32, nullable_string, string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, nullable_array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -27,7 +27,7 @@ pub struct DescribeUserScramCredentialsRequest {
 
 impl Default for DescribeUserScramCredentialsRequest {
     fn default() -> Self {
-        Self { users: Some(Vec::new()), unknown_tagged_fields: UnknownTaggedFields::default() }
+        Self { users: Some(Vec::new()), unknown_tagged_fields: UnknownTaggedFields::new() }
     }
 }
 
@@ -62,13 +62,15 @@ impl Request for DescribeUserScramCredentialsRequest {
 }
 
 impl DescribeUserScramCredentialsRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, users) = nullable_array(i, true, UserName::min_len(version), cx, |i, cx| {
-            UserName::parse(i, version, cx)
-        })
-        .at("users")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { users, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.users) =
+            nullable_array(i, true, UserName::min_len(version), cx, |it: &mut UserName, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("users")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -106,7 +108,7 @@ impl DescribeUserScramCredentialsRequest {
 }
 
 /// In [`DescribeUserScramCredentialsRequest::users`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserName {
     /// `Name`.
     pub name: KafkaString,
@@ -114,11 +116,18 @@ pub struct UserName {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for UserName {
+    fn default() -> Self {
+        const { Self { name: KafkaString::new(), unknown_tagged_fields: UnknownTaggedFields::new() } }
+    }
+}
+
 impl UserName {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -164,9 +173,9 @@ impl Default for DescribeUserScramCredentialsResponse {
         Self {
             throttle_time_ms: 0,
             error_code: ErrorCode::NONE,
-            error_message: Some(KafkaString::default()),
+            error_message: Some(KafkaString::new()),
             results: Vec::new(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -199,20 +208,21 @@ impl Message for DescribeUserScramCredentialsResponse {
 }
 
 impl DescribeUserScramCredentialsResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, true, cx).at("error_message")?;
-        let (i, results) =
-            array(i, true, DescribeUserScramCredentialsResult::min_len(version), cx, |i, cx| {
-                DescribeUserScramCredentialsResult::parse(i, version, cx)
-            })
-            .at("results")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        (i, self.results) = array(
             i,
-            Self { throttle_time_ms, error_code, error_message, results, unknown_tagged_fields },
-        ))
+            true,
+            DescribeUserScramCredentialsResult::min_len(version),
+            cx,
+            |it: &mut DescribeUserScramCredentialsResult, i, cx| it.parse(i, version, cx),
+        )
+        .at("results")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -264,28 +274,34 @@ pub struct DescribeUserScramCredentialsResult {
 
 impl Default for DescribeUserScramCredentialsResult {
     fn default() -> Self {
-        Self {
-            user: KafkaString::default(),
-            error_code: ErrorCode::NONE,
-            error_message: Some(KafkaString::default()),
-            credential_infos: Vec::new(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                user: KafkaString::new(),
+                error_code: ErrorCode::NONE,
+                error_message: Some(KafkaString::new()),
+                credential_infos: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl DescribeUserScramCredentialsResult {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, user) = string(i, true, cx).at("user")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, true, cx).at("error_message")?;
-        let (i, credential_infos) =
-            array(i, true, CredentialInfo::min_len(version), cx, |i, cx| {
-                CredentialInfo::parse(i, version, cx)
-            })
-            .at("credential_infos")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { user, error_code, error_message, credential_infos, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.user) = string(i, true, cx).at("user")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        (i, self.credential_infos) = array(
+            i,
+            true,
+            CredentialInfo::min_len(version),
+            cx,
+            |it: &mut CredentialInfo, i, cx| it.parse(i, version, cx),
+        )
+        .at("credential_infos")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -331,7 +347,7 @@ impl DescribeUserScramCredentialsResult {
 }
 
 /// In [`DescribeUserScramCredentialsResult::credential_infos`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CredentialInfo {
     /// `Mechanism`.
     pub mechanism: i8,
@@ -341,12 +357,19 @@ pub struct CredentialInfo {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for CredentialInfo {
+    fn default() -> Self {
+        const { Self { mechanism: 0, iterations: 0, unknown_tagged_fields: UnknownTaggedFields::new() } }
+    }
+}
+
 impl CredentialInfo {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, mechanism) = int8(i).at("mechanism")?;
-        let (i, iterations) = int32(i).at("iterations")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { mechanism, iterations, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.mechanism) = int8(i).at("mechanism")?;
+        (i, self.iterations) = int32(i).at("iterations")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

@@ -9,7 +9,7 @@ use crate::primitives::encoder::{
     length_len, null_length_len, nullable_string_len, string_len, tagged_section_len,
 };
 use crate::primitives::parse::{error_code_int16, int8, int32, nullable_string, string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, int32_array, nullable_array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, KafkaString,
@@ -35,7 +35,7 @@ impl Default for ElectLeadersRequest {
             election_type: 0,
             topic_partitions: Some(Vec::new()),
             timeout_ms: 60_000,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -46,7 +46,7 @@ impl Message for ElectLeadersRequest {
     const FLEXIBLE_FROM: Option<i16> = Some(2);
     const MEMORY_PER_BYTE: usize = memory_per_byte(&[
         (size_of::<TopicPartitions>(), 3),
-        (size_of::<i32>(), 4),
+        (Int32Array::MEMORY_PER_BYTE, 1),
         (UnknownTaggedFields::MEMORY_PER_BYTE, 1),
     ]);
 
@@ -74,21 +74,25 @@ impl Request for ElectLeadersRequest {
 }
 
 impl ElectLeadersRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, election_type) = if version >= 1 { int8(i).at("election_type")? } else { (i, 0) };
-        let (i, topic_partitions) =
-            nullable_array(i, flexible, TopicPartitions::min_len(version), cx, |i, cx| {
-                TopicPartitions::parse(i, version, cx)
-            })
-            .at("topic_partitions")?;
-        let (i, timeout_ms) = int32(i).at("timeout_ms")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { election_type, topic_partitions, timeout_ms, unknown_tagged_fields }))
+        if version >= 1 {
+            (i, self.election_type) = int8(i).at("election_type")?;
+        }
+        (i, self.topic_partitions) = nullable_array(
+            i,
+            flexible,
+            TopicPartitions::min_len(version),
+            cx,
+            |it: &mut TopicPartitions, i, cx| it.parse(i, version, cx),
+        )
+        .at("topic_partitions")?;
+        (i, self.timeout_ms) = int32(i).at("timeout_ms")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -147,7 +151,7 @@ impl ElectLeadersRequest {
 }
 
 /// In [`ElectLeadersRequest::topic_partitions`]; versions 0 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicPartitions {
     /// `Topic`.
     pub topic: KafkaString,
@@ -157,17 +161,28 @@ pub struct TopicPartitions {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for TopicPartitions {
+    fn default() -> Self {
+        const {
+            Self {
+                topic: KafkaString::new(),
+                partitions: Int32Array::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl TopicPartitions {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, topic) = string(i, flexible, cx).at("topic")?;
-        let (i, partitions) = int32_array(i, flexible, cx).at("partitions")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { topic, partitions, unknown_tagged_fields }))
+        (i, self.topic) = string(i, flexible, cx).at("topic")?;
+        i = int32_array(&mut self.partitions, i, flexible, cx).at("partitions")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -247,25 +262,25 @@ impl Message for ElectLeadersResponse {
 }
 
 impl ElectLeadersResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) =
-            if version >= 1 { error_code_int16(i).at("error_code")? } else { (i, ErrorCode::NONE) };
-        let (i, replica_election_results) =
-            array(i, flexible, ReplicaElectionResult::min_len(version), cx, |i, cx| {
-                ReplicaElectionResult::parse(i, version, cx)
-            })
-            .at("replica_election_results")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        if version >= 1 {
+            (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        }
+        (i, self.replica_election_results) = array(
             i,
-            Self { throttle_time_ms, error_code, replica_election_results, unknown_tagged_fields },
-        ))
+            flexible,
+            ReplicaElectionResult::min_len(version),
+            cx,
+            |it: &mut ReplicaElectionResult, i, cx| it.parse(i, version, cx),
+        )
+        .at("replica_election_results")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -314,7 +329,7 @@ impl ElectLeadersResponse {
 }
 
 /// In [`ElectLeadersResponse::replica_election_results`]; versions 0 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplicaElectionResult {
     /// `Topic`.
     pub topic: KafkaString,
@@ -324,21 +339,35 @@ pub struct ReplicaElectionResult {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for ReplicaElectionResult {
+    fn default() -> Self {
+        const {
+            Self {
+                topic: KafkaString::new(),
+                partition_result: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl ReplicaElectionResult {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, topic) = string(i, flexible, cx).at("topic")?;
-        let (i, partition_result) =
-            array(i, flexible, PartitionResult::min_len(version), cx, |i, cx| {
-                PartitionResult::parse(i, version, cx)
-            })
-            .at("partition_result")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { topic, partition_result, unknown_tagged_fields }))
+        (i, self.topic) = string(i, flexible, cx).at("topic")?;
+        (i, self.partition_result) = array(
+            i,
+            flexible,
+            PartitionResult::min_len(version),
+            cx,
+            |it: &mut PartitionResult, i, cx| it.parse(i, version, cx),
+        )
+        .at("partition_result")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -402,27 +431,28 @@ pub struct PartitionResult {
 
 impl Default for PartitionResult {
     fn default() -> Self {
-        Self {
-            partition_id: 0,
-            error_code: ErrorCode::NONE,
-            error_message: Some(KafkaString::default()),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                partition_id: 0,
+                error_code: ErrorCode::NONE,
+                error_message: Some(KafkaString::new()),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl PartitionResult {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, partition_id) = int32(i).at("partition_id")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, flexible, cx).at("error_message")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { partition_id, error_code, error_message, unknown_tagged_fields }))
+        (i, self.partition_id) = int32(i).at("partition_id")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, flexible, cx).at("error_message")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, string_len, tagged_section_len};
 use crate::primitives::parse::{error_code_int16, int8, int32, string};
-use crate::primitives::parsed::{At, Context, Parsed};
-use crate::primitives::sequence::{array, unknown_tagged_fields};
+use crate::primitives::parsed::{At, Context, Rest};
+use crate::primitives::sequence::{array, unknown_tagged_fields, value};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
     Request, UnknownTaggedFields, VersionRange, message,
@@ -54,14 +54,14 @@ impl Request for ListConfigResourcesRequest {
 }
 
 impl ListConfigResourcesRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, resource_types) = if version >= 1 {
-            array(i, true, 1, cx, |i, _| int8(i)).at("resource_types")?
-        } else {
-            (i, Vec::new())
-        };
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { resource_types, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        if version >= 1 {
+            (i, self.resource_types) =
+                array(i, true, 1, cx, value(|i, _| int8(i))).at("resource_types")?;
+        }
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -135,16 +135,20 @@ impl Message for ListConfigResourcesResponse {
 }
 
 impl ListConfigResourcesResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, config_resources) =
-            array(i, true, ConfigResource::min_len(version), cx, |i, cx| {
-                ConfigResource::parse(i, version, cx)
-            })
-            .at("config_resources")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { throttle_time_ms, error_code, config_resources, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.config_resources) = array(
+            i,
+            true,
+            ConfigResource::min_len(version),
+            cx,
+            |it: &mut ConfigResource, i, cx| it.parse(i, version, cx),
+        )
+        .at("config_resources")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -190,20 +194,25 @@ pub struct ConfigResource {
 
 impl Default for ConfigResource {
     fn default() -> Self {
-        Self {
-            resource_name: KafkaString::default(),
-            resource_type: 16,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                resource_name: KafkaString::new(),
+                resource_type: 16,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl ConfigResource {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, resource_name) = string(i, true, cx).at("resource_name")?;
-        let (i, resource_type) = if version >= 1 { int8(i).at("resource_type")? } else { (i, 16) };
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { resource_name, resource_type, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.resource_name) = string(i, true, cx).at("resource_name")?;
+        if version >= 1 {
+            (i, self.resource_type) = int8(i).at("resource_type")?;
+        }
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

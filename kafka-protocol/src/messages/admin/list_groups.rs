@@ -7,8 +7,8 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, string_len, tagged_section_len};
 use crate::primitives::parse::{error_code_int16, int32, string};
-use crate::primitives::parsed::{At, Context, Parsed};
-use crate::primitives::sequence::{array, unknown_tagged_fields};
+use crate::primitives::parsed::{At, Context, Rest};
+use crate::primitives::sequence::{array, unknown_tagged_fields, value};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
     Request, UnknownTaggedFields, VersionRange, message,
@@ -58,26 +58,33 @@ impl Request for ListGroupsRequest {
 }
 
 impl ListGroupsRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 3;
-        let (i, states_filter) = if version >= 4 {
-            array(i, flexible, if flexible { 1 } else { 2 }, cx, |i, cx| string(i, flexible, cx))
-                .at("states_filter")?
-        } else {
-            (i, Vec::new())
-        };
-        let (i, types_filter) = if version >= 5 {
-            array(i, flexible, if flexible { 1 } else { 2 }, cx, |i, cx| string(i, flexible, cx))
-                .at("types_filter")?
-        } else {
-            (i, Vec::new())
-        };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { states_filter, types_filter, unknown_tagged_fields }))
+        if version >= 4 {
+            (i, self.states_filter) = array(
+                i,
+                flexible,
+                if flexible { 1 } else { 2 },
+                cx,
+                value(|i, cx| string(i, flexible, cx)),
+            )
+            .at("states_filter")?;
+        }
+        if version >= 5 {
+            (i, self.types_filter) = array(
+                i,
+                flexible,
+                if flexible { 1 } else { 2 },
+                cx,
+                value(|i, cx| string(i, flexible, cx)),
+            )
+            .at("types_filter")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -172,21 +179,22 @@ impl Message for ListGroupsResponse {
 }
 
 impl ListGroupsResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 3;
-        let (i, throttle_time_ms) =
-            if version >= 1 { int32(i).at("throttle_time_ms")? } else { (i, 0) };
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, groups) = array(i, flexible, ListedGroup::min_len(version), cx, |i, cx| {
-            ListedGroup::parse(i, version, cx)
-        })
-        .at("groups")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { throttle_time_ms, error_code, groups, unknown_tagged_fields }))
+        if version >= 1 {
+            (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        }
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.groups) =
+            array(i, flexible, ListedGroup::min_len(version), cx, |it: &mut ListedGroup, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("groups")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -229,7 +237,7 @@ impl ListGroupsResponse {
 }
 
 /// In [`ListGroupsResponse::groups`]; versions 0 to 5.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedGroup {
     /// `GroupId`.
     pub group_id: KafkaString,
@@ -243,27 +251,36 @@ pub struct ListedGroup {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for ListedGroup {
+    fn default() -> Self {
+        const {
+            Self {
+                group_id: KafkaString::new(),
+                protocol_type: KafkaString::new(),
+                group_state: KafkaString::new(),
+                group_type: KafkaString::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl ListedGroup {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 3;
-        let (i, group_id) = string(i, flexible, cx).at("group_id")?;
-        let (i, protocol_type) = string(i, flexible, cx).at("protocol_type")?;
-        let (i, group_state) = if version >= 4 {
-            string(i, flexible, cx).at("group_state")?
-        } else {
-            (i, KafkaString::default())
-        };
-        let (i, group_type) = if version >= 5 {
-            string(i, flexible, cx).at("group_type")?
-        } else {
-            (i, KafkaString::default())
-        };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { group_id, protocol_type, group_state, group_type, unknown_tagged_fields }))
+        (i, self.group_id) = string(i, flexible, cx).at("group_id")?;
+        (i, self.protocol_type) = string(i, flexible, cx).at("protocol_type")?;
+        if version >= 4 {
+            (i, self.group_state) = string(i, flexible, cx).at("group_state")?;
+        }
+        if version >= 5 {
+            (i, self.group_type) = string(i, flexible, cx).at("group_type")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

@@ -9,7 +9,7 @@ use crate::primitives::encoder::{
     length_len, null_length_len, nullable_string_len, string_len, tagged_section_len,
 };
 use crate::primitives::parse::{error_code_int16, int32, nullable_string, string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, int32_array, nullable_array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, KafkaString,
@@ -29,11 +29,7 @@ pub struct ListPartitionReassignmentsRequest {
 
 impl Default for ListPartitionReassignmentsRequest {
     fn default() -> Self {
-        Self {
-            timeout_ms: 60_000,
-            topics: None,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
-        }
+        Self { timeout_ms: 60_000, topics: None, unknown_tagged_fields: UnknownTaggedFields::new() }
     }
 }
 
@@ -43,7 +39,7 @@ impl Message for ListPartitionReassignmentsRequest {
     const FLEXIBLE_FROM: Option<i16> = Some(0);
     const MEMORY_PER_BYTE: usize = memory_per_byte(&[
         (size_of::<ListPartitionReassignmentsTopics>(), 3),
-        (size_of::<i32>(), 4),
+        (Int32Array::MEMORY_PER_BYTE, 1),
         (UnknownTaggedFields::MEMORY_PER_BYTE, 1),
     ]);
 
@@ -71,18 +67,19 @@ impl Request for ListPartitionReassignmentsRequest {
 }
 
 impl ListPartitionReassignmentsRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, timeout_ms) = int32(i).at("timeout_ms")?;
-        let (i, topics) = nullable_array(
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.timeout_ms) = int32(i).at("timeout_ms")?;
+        (i, self.topics) = nullable_array(
             i,
             true,
             ListPartitionReassignmentsTopics::min_len(version),
             cx,
-            |i, cx| ListPartitionReassignmentsTopics::parse(i, version, cx),
+            |it: &mut ListPartitionReassignmentsTopics, i, cx| it.parse(i, version, cx),
         )
         .at("topics")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { timeout_ms, topics, unknown_tagged_fields }))
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -121,7 +118,7 @@ impl ListPartitionReassignmentsRequest {
 }
 
 /// In [`ListPartitionReassignmentsRequest::topics`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListPartitionReassignmentsTopics {
     /// `Name`.
     pub name: KafkaString,
@@ -131,12 +128,25 @@ pub struct ListPartitionReassignmentsTopics {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for ListPartitionReassignmentsTopics {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                partition_indexes: Int32Array::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl ListPartitionReassignmentsTopics {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, partition_indexes) = int32_array(i, true, cx).at("partition_indexes")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, partition_indexes, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        i = int32_array(&mut self.partition_indexes, i, true, cx).at("partition_indexes")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -188,9 +198,9 @@ impl Default for ListPartitionReassignmentsResponse {
         Self {
             throttle_time_ms: 0,
             error_code: ErrorCode::NONE,
-            error_message: Some(KafkaString::default()),
+            error_message: Some(KafkaString::new()),
             topics: Vec::new(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -202,7 +212,7 @@ impl Message for ListPartitionReassignmentsResponse {
     const MEMORY_PER_BYTE: usize = memory_per_byte(&[
         (size_of::<OngoingTopicReassignment>(), 3),
         (size_of::<OngoingPartitionReassignment>(), 8),
-        (size_of::<i32>(), 4),
+        (Int32Array::MEMORY_PER_BYTE, 1),
         (UnknownTaggedFields::MEMORY_PER_BYTE, 1),
     ]);
 
@@ -224,17 +234,21 @@ impl Message for ListPartitionReassignmentsResponse {
 }
 
 impl ListPartitionReassignmentsResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, true, cx).at("error_message")?;
-        let (i, topics) =
-            array(i, true, OngoingTopicReassignment::min_len(version), cx, |i, cx| {
-                OngoingTopicReassignment::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { throttle_time_ms, error_code, error_message, topics, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        (i, self.topics) = array(
+            i,
+            true,
+            OngoingTopicReassignment::min_len(version),
+            cx,
+            |it: &mut OngoingTopicReassignment, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -270,7 +284,7 @@ impl ListPartitionReassignmentsResponse {
 }
 
 /// In [`ListPartitionReassignmentsResponse::topics`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OngoingTopicReassignment {
     /// `Name`.
     pub name: KafkaString,
@@ -280,16 +294,32 @@ pub struct OngoingTopicReassignment {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for OngoingTopicReassignment {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl OngoingTopicReassignment {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, partitions) =
-            array(i, true, OngoingPartitionReassignment::min_len(version), cx, |i, cx| {
-                OngoingPartitionReassignment::parse(i, version, cx)
-            })
-            .at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        (i, self.partitions) = array(
+            i,
+            true,
+            OngoingPartitionReassignment::min_len(version),
+            cx,
+            |it: &mut OngoingPartitionReassignment, i, cx| it.parse(i, version, cx),
+        )
+        .at("partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -324,7 +354,7 @@ impl OngoingTopicReassignment {
 }
 
 /// In [`OngoingTopicReassignment::partitions`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OngoingPartitionReassignment {
     /// `PartitionIndex`.
     pub partition_index: i32,
@@ -338,23 +368,29 @@ pub struct OngoingPartitionReassignment {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
-impl OngoingPartitionReassignment {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, replicas) = int32_array(i, true, cx).at("replicas")?;
-        let (i, adding_replicas) = int32_array(i, true, cx).at("adding_replicas")?;
-        let (i, removing_replicas) = int32_array(i, true, cx).at("removing_replicas")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
+impl Default for OngoingPartitionReassignment {
+    fn default() -> Self {
+        const {
             Self {
-                partition_index,
-                replicas,
-                adding_replicas,
-                removing_replicas,
-                unknown_tagged_fields,
-            },
-        ))
+                partition_index: 0,
+                replicas: Int32Array::new(),
+                adding_replicas: Int32Array::new(),
+                removing_replicas: Int32Array::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
+impl OngoingPartitionReassignment {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        i = int32_array(&mut self.replicas, i, true, cx).at("replicas")?;
+        i = int32_array(&mut self.adding_replicas, i, true, cx).at("adding_replicas")?;
+        i = int32_array(&mut self.removing_replicas, i, true, cx).at("removing_replicas")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, nullable_string_len, string_len, tagged_section_len};
 use crate::primitives::parse::{error_code_int16, int32, int64, nullable_string, string};
-use crate::primitives::parsed::{At, Context, Parsed};
-use crate::primitives::sequence::{array, unknown_tagged_fields};
+use crate::primitives::parsed::{At, Context, Rest};
+use crate::primitives::sequence::{array, unknown_tagged_fields, value};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
     Request, UnknownTaggedFields, VersionRange, message,
@@ -36,7 +36,7 @@ impl Default for ListTransactionsRequest {
             producer_id_filters: Vec::new(),
             duration_filter: -1,
             transactional_id_pattern: None,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -75,29 +75,21 @@ impl Request for ListTransactionsRequest {
 }
 
 impl ListTransactionsRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, state_filters) =
-            array(i, true, 1, cx, |i, cx| string(i, true, cx)).at("state_filters")?;
-        let (i, producer_id_filters) =
-            array(i, true, 8, cx, |i, _| int64(i)).at("producer_id_filters")?;
-        let (i, duration_filter) =
-            if version >= 1 { int64(i).at("duration_filter")? } else { (i, -1) };
-        let (i, transactional_id_pattern) = if version >= 2 {
-            nullable_string(i, true, cx).at("transactional_id_pattern")?
-        } else {
-            (i, None)
-        };
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                state_filters,
-                producer_id_filters,
-                duration_filter,
-                transactional_id_pattern,
-                unknown_tagged_fields,
-            },
-        ))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.state_filters) =
+            array(i, true, 1, cx, value(|i, cx| string(i, true, cx))).at("state_filters")?;
+        (i, self.producer_id_filters) =
+            array(i, true, 8, cx, value(|i, _| int64(i))).at("producer_id_filters")?;
+        if version >= 1 {
+            (i, self.duration_filter) = int64(i).at("duration_filter")?;
+        }
+        if version >= 2 {
+            (i, self.transactional_id_pattern) =
+                nullable_string(i, true, cx).at("transactional_id_pattern")?;
+        }
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -197,27 +189,22 @@ impl Message for ListTransactionsResponse {
 }
 
 impl ListTransactionsResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, unknown_state_filters) =
-            array(i, true, 1, cx, |i, cx| string(i, true, cx)).at("unknown_state_filters")?;
-        let (i, transaction_states) =
-            array(i, true, TransactionState::min_len(version), cx, |i, cx| {
-                TransactionState::parse(i, version, cx)
-            })
-            .at("transaction_states")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.unknown_state_filters) = array(i, true, 1, cx, value(|i, cx| string(i, true, cx)))
+            .at("unknown_state_filters")?;
+        (i, self.transaction_states) = array(
             i,
-            Self {
-                throttle_time_ms,
-                error_code,
-                unknown_state_filters,
-                transaction_states,
-                unknown_tagged_fields,
-            },
-        ))
+            true,
+            TransactionState::min_len(version),
+            cx,
+            |it: &mut TransactionState, i, cx| it.parse(i, version, cx),
+        )
+        .at("transaction_states")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -263,7 +250,7 @@ impl ListTransactionsResponse {
 }
 
 /// In [`ListTransactionsResponse::transaction_states`]; versions 0 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransactionState {
     /// `TransactionalId`.
     pub transactional_id: KafkaString,
@@ -275,13 +262,27 @@ pub struct TransactionState {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for TransactionState {
+    fn default() -> Self {
+        const {
+            Self {
+                transactional_id: KafkaString::new(),
+                producer_id: 0,
+                transaction_state: KafkaString::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl TransactionState {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, transactional_id) = string(i, true, cx).at("transactional_id")?;
-        let (i, producer_id) = int64(i).at("producer_id")?;
-        let (i, transaction_state) = string(i, true, cx).at("transaction_state")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { transactional_id, producer_id, transaction_state, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.transactional_id) = string(i, true, cx).at("transactional_id")?;
+        (i, self.producer_id) = int64(i).at("producer_id")?;
+        (i, self.transaction_state) = string(i, true, cx).at("transaction_state")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, string_len};
 use crate::primitives::parse::{error_code_int16, int32, string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::array;
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -56,14 +56,18 @@ impl Request for OffsetDeleteRequest {
 }
 
 impl OffsetDeleteRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, group_id) = string(i, false, cx).at("group_id")?;
-        let (i, topics) =
-            array(i, false, OffsetDeleteRequestTopic::min_len(version), cx, |i, cx| {
-                OffsetDeleteRequestTopic::parse(i, version, cx)
-            })
-            .at("topics")?;
-        Ok((i, Self { group_id, topics }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.group_id) = string(i, false, cx).at("group_id")?;
+        (i, self.topics) = array(
+            i,
+            false,
+            OffsetDeleteRequestTopic::min_len(version),
+            cx,
+            |it: &mut OffsetDeleteRequestTopic, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -86,7 +90,7 @@ impl OffsetDeleteRequest {
 }
 
 /// In [`OffsetDeleteRequest::topics`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OffsetDeleteRequestTopic {
     /// `Name`.
     pub name: KafkaString,
@@ -94,15 +98,25 @@ pub struct OffsetDeleteRequestTopic {
     pub partitions: Vec<OffsetDeleteRequestPartition>,
 }
 
+impl Default for OffsetDeleteRequestTopic {
+    fn default() -> Self {
+        const { Self { name: KafkaString::new(), partitions: Vec::new() } }
+    }
+}
+
 impl OffsetDeleteRequestTopic {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, false, cx).at("name")?;
-        let (i, partitions) =
-            array(i, false, OffsetDeleteRequestPartition::min_len(version), cx, |i, cx| {
-                OffsetDeleteRequestPartition::parse(i, version, cx)
-            })
-            .at("partitions")?;
-        Ok((i, Self { name, partitions }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, false, cx).at("name")?;
+        (i, self.partitions) = array(
+            i,
+            false,
+            OffsetDeleteRequestPartition::min_len(version),
+            cx,
+            |it: &mut OffsetDeleteRequestPartition, i, cx| it.parse(i, version, cx),
+        )
+        .at("partitions")?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -130,16 +144,23 @@ impl OffsetDeleteRequestTopic {
 }
 
 /// In [`OffsetDeleteRequestTopic::partitions`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OffsetDeleteRequestPartition {
     /// `PartitionIndex`.
     pub partition_index: i32,
 }
 
+impl Default for OffsetDeleteRequestPartition {
+    fn default() -> Self {
+        const { Self { partition_index: 0 } }
+    }
+}
+
 impl OffsetDeleteRequestPartition {
-    fn parse<'i>(i: &'i [u8], _version: i16, _cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        Ok((i, Self { partition_index }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, _cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -194,15 +215,19 @@ impl Message for OffsetDeleteResponse {
 }
 
 impl OffsetDeleteResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, topics) =
-            array(i, false, OffsetDeleteResponseTopic::min_len(version), cx, |i, cx| {
-                OffsetDeleteResponseTopic::parse(i, version, cx)
-            })
-            .at("topics")?;
-        Ok((i, Self { error_code, throttle_time_ms, topics }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.topics) = array(
+            i,
+            false,
+            OffsetDeleteResponseTopic::min_len(version),
+            cx,
+            |it: &mut OffsetDeleteResponseTopic, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -225,7 +250,7 @@ impl OffsetDeleteResponse {
 }
 
 /// In [`OffsetDeleteResponse::topics`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OffsetDeleteResponseTopic {
     /// `Name`.
     pub name: KafkaString,
@@ -233,15 +258,25 @@ pub struct OffsetDeleteResponseTopic {
     pub partitions: Vec<OffsetDeleteResponsePartition>,
 }
 
+impl Default for OffsetDeleteResponseTopic {
+    fn default() -> Self {
+        const { Self { name: KafkaString::new(), partitions: Vec::new() } }
+    }
+}
+
 impl OffsetDeleteResponseTopic {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, false, cx).at("name")?;
-        let (i, partitions) =
-            array(i, false, OffsetDeleteResponsePartition::min_len(version), cx, |i, cx| {
-                OffsetDeleteResponsePartition::parse(i, version, cx)
-            })
-            .at("partitions")?;
-        Ok((i, Self { name, partitions }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, false, cx).at("name")?;
+        (i, self.partitions) = array(
+            i,
+            false,
+            OffsetDeleteResponsePartition::min_len(version),
+            cx,
+            |it: &mut OffsetDeleteResponsePartition, i, cx| it.parse(i, version, cx),
+        )
+        .at("partitions")?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -269,7 +304,7 @@ impl OffsetDeleteResponseTopic {
 }
 
 /// In [`OffsetDeleteResponseTopic::partitions`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OffsetDeleteResponsePartition {
     /// `PartitionIndex`.
     pub partition_index: i32,
@@ -277,11 +312,18 @@ pub struct OffsetDeleteResponsePartition {
     pub error_code: ErrorCode,
 }
 
+impl Default for OffsetDeleteResponsePartition {
+    fn default() -> Self {
+        const { Self { partition_index: 0, error_code: ErrorCode::NONE } }
+    }
+}
+
 impl OffsetDeleteResponsePartition {
-    fn parse<'i>(i: &'i [u8], _version: i16, _cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        Ok((i, Self { partition_index, error_code }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, _cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{bytes_len, tagged_section_len};
 use crate::primitives::parse::{bytes, error_code_int16, int32, int64};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::unknown_tagged_fields;
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Message, Request,
@@ -55,16 +55,15 @@ impl Request for RenewDelegationTokenRequest {
 }
 
 impl RenewDelegationTokenRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, hmac) = bytes(i, flexible, cx).at("hmac")?;
-        let (i, renew_period_ms) = int64(i).at("renew_period_ms")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { hmac, renew_period_ms, unknown_tagged_fields }))
+        (i, self.hmac) = bytes(i, flexible, cx).at("hmac")?;
+        (i, self.renew_period_ms) = int64(i).at("renew_period_ms")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -131,17 +130,16 @@ impl Message for RenewDelegationTokenResponse {
 }
 
 impl RenewDelegationTokenResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, expiry_timestamp_ms) = int64(i).at("expiry_timestamp_ms")?;
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { error_code, expiry_timestamp_ms, throttle_time_ms, unknown_tagged_fields }))
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.expiry_timestamp_ms) = int64(i).at("expiry_timestamp_ms")?;
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, nullable_string_len, string_len, tagged_section_len};
 use crate::primitives::parse::{boolean, error_code_int16, int32, nullable_string, string, uuid};
-use crate::primitives::parsed::{At, Context, Parsed};
-use crate::primitives::sequence::{array, int32_array, unknown_tagged_fields};
+use crate::primitives::parsed::{At, Context, Rest};
+use crate::primitives::sequence::{array, int32_array, unknown_tagged_fields, value};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, KafkaString,
     Message, Request, UnknownTaggedFields, Uuid, VersionRange, message,
@@ -58,11 +58,13 @@ impl Request for ShareGroupDescribeRequest {
 }
 
 impl ShareGroupDescribeRequest {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, group_ids) = array(i, true, 1, cx, |i, cx| string(i, true, cx)).at("group_ids")?;
-        let (i, include_authorized_operations) = boolean(i).at("include_authorized_operations")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { group_ids, include_authorized_operations, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.group_ids) =
+            array(i, true, 1, cx, value(|i, cx| string(i, true, cx))).at("group_ids")?;
+        (i, self.include_authorized_operations) = boolean(i).at("include_authorized_operations")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -110,7 +112,7 @@ impl Message for ShareGroupDescribeResponse {
         (size_of::<Member>(), 12),
         (size_of::<KafkaString>(), 1),
         (size_of::<TopicPartitions>(), 19),
-        (size_of::<i32>(), 4),
+        (Int32Array::MEMORY_PER_BYTE, 1),
         (UnknownTaggedFields::MEMORY_PER_BYTE, 1),
     ]);
 
@@ -132,14 +134,19 @@ impl Message for ShareGroupDescribeResponse {
 }
 
 impl ShareGroupDescribeResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, groups) = array(i, true, DescribedGroup::min_len(version), cx, |i, cx| {
-            DescribedGroup::parse(i, version, cx)
-        })
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.groups) = array(
+            i,
+            true,
+            DescribedGroup::min_len(version),
+            cx,
+            |it: &mut DescribedGroup, i, cx| it.parse(i, version, cx),
+        )
         .at("groups")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { throttle_time_ms, groups, unknown_tagged_fields }))
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -194,50 +201,41 @@ pub struct DescribedGroup {
 
 impl Default for DescribedGroup {
     fn default() -> Self {
-        Self {
-            error_code: ErrorCode::NONE,
-            error_message: None,
-            group_id: KafkaString::default(),
-            group_state: KafkaString::default(),
-            group_epoch: 0,
-            assignment_epoch: 0,
-            assignor_name: KafkaString::default(),
-            members: Vec::new(),
-            authorized_operations: i32::MIN,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                error_code: ErrorCode::NONE,
+                error_message: None,
+                group_id: KafkaString::new(),
+                group_state: KafkaString::new(),
+                group_epoch: 0,
+                assignment_epoch: 0,
+                assignor_name: KafkaString::new(),
+                members: Vec::new(),
+                authorized_operations: i32::MIN,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl DescribedGroup {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, true, cx).at("error_message")?;
-        let (i, group_id) = string(i, true, cx).at("group_id")?;
-        let (i, group_state) = string(i, true, cx).at("group_state")?;
-        let (i, group_epoch) = int32(i).at("group_epoch")?;
-        let (i, assignment_epoch) = int32(i).at("assignment_epoch")?;
-        let (i, assignor_name) = string(i, true, cx).at("assignor_name")?;
-        let (i, members) =
-            array(i, true, Member::min_len(version), cx, |i, cx| Member::parse(i, version, cx))
-                .at("members")?;
-        let (i, authorized_operations) = int32(i).at("authorized_operations")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                error_code,
-                error_message,
-                group_id,
-                group_state,
-                group_epoch,
-                assignment_epoch,
-                assignor_name,
-                members,
-                authorized_operations,
-                unknown_tagged_fields,
-            },
-        ))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        (i, self.group_id) = string(i, true, cx).at("group_id")?;
+        (i, self.group_state) = string(i, true, cx).at("group_state")?;
+        (i, self.group_epoch) = int32(i).at("group_epoch")?;
+        (i, self.assignment_epoch) = int32(i).at("assignment_epoch")?;
+        (i, self.assignor_name) = string(i, true, cx).at("assignor_name")?;
+        (i, self.members) =
+            array(i, true, Member::min_len(version), cx, |it: &mut Member, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("members")?;
+        (i, self.authorized_operations) = int32(i).at("authorized_operations")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -303,29 +301,19 @@ pub struct Member {
 }
 
 impl Member {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, member_id) = string(i, true, cx).at("member_id")?;
-        let (i, rack_id) = nullable_string(i, true, cx).at("rack_id")?;
-        let (i, member_epoch) = int32(i).at("member_epoch")?;
-        let (i, client_id) = string(i, true, cx).at("client_id")?;
-        let (i, client_host) = string(i, true, cx).at("client_host")?;
-        let (i, subscribed_topic_names) =
-            array(i, true, 1, cx, |i, cx| string(i, true, cx)).at("subscribed_topic_names")?;
-        let (i, assignment) = Assignment::parse(i, version, cx).at("assignment")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                member_id,
-                rack_id,
-                member_epoch,
-                client_id,
-                client_host,
-                subscribed_topic_names,
-                assignment,
-                unknown_tagged_fields,
-            },
-        ))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.member_id) = string(i, true, cx).at("member_id")?;
+        (i, self.rack_id) = nullable_string(i, true, cx).at("rack_id")?;
+        (i, self.member_epoch) = int32(i).at("member_epoch")?;
+        (i, self.client_id) = string(i, true, cx).at("client_id")?;
+        (i, self.client_host) = string(i, true, cx).at("client_host")?;
+        (i, self.subscribed_topic_names) =
+            array(i, true, 1, cx, value(|i, cx| string(i, true, cx)))
+                .at("subscribed_topic_names")?;
+        i = self.assignment.parse(i, version, cx).at("assignment")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -378,14 +366,18 @@ pub struct Assignment {
 }
 
 impl Assignment {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_partitions) =
-            array(i, true, TopicPartitions::min_len(version), cx, |i, cx| {
-                TopicPartitions::parse(i, version, cx)
-            })
-            .at("topic_partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_partitions) = array(
+            i,
+            true,
+            TopicPartitions::min_len(version),
+            cx,
+            |it: &mut TopicPartitions, i, cx| it.parse(i, version, cx),
+        )
+        .at("topic_partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -413,7 +405,7 @@ impl Assignment {
 }
 
 /// In [`Assignment::topic_partitions`]; version 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicPartitions {
     /// `TopicId`.
     pub topic_id: Uuid,
@@ -425,13 +417,27 @@ pub struct TopicPartitions {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for TopicPartitions {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_id: Uuid::ZERO,
+                topic_name: KafkaString::new(),
+                partitions: Int32Array::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl TopicPartitions {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_id) = uuid(i).at("topic_id")?;
-        let (i, topic_name) = string(i, true, cx).at("topic_name")?;
-        let (i, partitions) = int32_array(i, true, cx).at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_id, topic_name, partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_id) = uuid(i).at("topic_id")?;
+        (i, self.topic_name) = string(i, true, cx).at("topic_name")?;
+        i = int32_array(&mut self.partitions, i, true, cx).at("partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

@@ -12,8 +12,10 @@ use crate::primitives::parse::{
     boolean, error_code_int16, int8, int16, int32, int64, nullable_string, nullable_struct, string,
     uint16,
 };
-use crate::primitives::parsed::{At, Context, Parsed};
-use crate::primitives::sequence::{array, int32_array, nullable_array, unknown_tagged_fields};
+use crate::primitives::parsed::{At, Context, Rest};
+use crate::primitives::sequence::{
+    array, int32_array, nullable_array, unknown_tagged_fields, value,
+};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, KafkaString,
     Message, Request, UnknownTaggedFields, VersionRange, message,
@@ -65,21 +67,17 @@ impl Request for StreamsGroupDescribeRequest {
 }
 
 impl StreamsGroupDescribeRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, group_ids) = array(i, true, 1, cx, |i, cx| string(i, true, cx)).at("group_ids")?;
-        let (i, include_authorized_operations) = boolean(i).at("include_authorized_operations")?;
-        let (i, include_topology_description) =
-            if version >= 1 { boolean(i).at("include_topology_description")? } else { (i, false) };
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                group_ids,
-                include_authorized_operations,
-                include_topology_description,
-                unknown_tagged_fields,
-            },
-        ))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.group_ids) =
+            array(i, true, 1, cx, value(|i, cx| string(i, true, cx))).at("group_ids")?;
+        (i, self.include_authorized_operations) = boolean(i).at("include_authorized_operations")?;
+        if version >= 1 {
+            (i, self.include_topology_description) =
+                boolean(i).at("include_topology_description")?;
+        }
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -139,7 +137,7 @@ impl Message for StreamsGroupDescribeResponse {
         (size_of::<KeyValue>(), 3),
         (size_of::<TaskOffset>(), 14),
         (size_of::<TaskIds>(), 3),
-        (size_of::<i32>(), 4),
+        (Int32Array::MEMORY_PER_BYTE, 1),
         (size_of::<TopologyDescriptionSubtopology>(), 3),
         (size_of::<TopologyDescriptionGlobalStore>(), 15),
         (size_of::<TopologyDescriptionNode>(), 7),
@@ -164,14 +162,19 @@ impl Message for StreamsGroupDescribeResponse {
 }
 
 impl StreamsGroupDescribeResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, groups) = array(i, true, DescribedGroup::min_len(version), cx, |i, cx| {
-            DescribedGroup::parse(i, version, cx)
-        })
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.groups) = array(
+            i,
+            true,
+            DescribedGroup::min_len(version),
+            cx,
+            |it: &mut DescribedGroup, i, cx| it.parse(i, version, cx),
+        )
         .at("groups")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { throttle_time_ms, groups, unknown_tagged_fields }))
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -235,8 +238,8 @@ impl Default for DescribedGroup {
         Self {
             error_code: ErrorCode::NONE,
             error_message: None,
-            group_id: KafkaString::default(),
-            group_state: KafkaString::default(),
+            group_id: KafkaString::new(),
+            group_state: KafkaString::new(),
             group_epoch: 0,
             assignment_epoch: 0,
             topology: None,
@@ -245,57 +248,41 @@ impl Default for DescribedGroup {
             topology_description: None,
             topology_description_status: 0,
             assignor_name: None,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
 
 impl DescribedGroup {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, true, cx).at("error_message")?;
-        let (i, group_id) = string(i, true, cx).at("group_id")?;
-        let (i, group_state) = string(i, true, cx).at("group_state")?;
-        let (i, group_epoch) = int32(i).at("group_epoch")?;
-        let (i, assignment_epoch) = int32(i).at("assignment_epoch")?;
-        let (i, topology) =
-            nullable_struct(i, |i| Topology::parse(i, version, cx)).at("topology")?;
-        let (i, members) =
-            array(i, true, Member::min_len(version), cx, |i, cx| Member::parse(i, version, cx))
-                .at("members")?;
-        let (i, authorized_operations) = int32(i).at("authorized_operations")?;
-        let (i, topology_description) = if version >= 1 {
-            nullable_struct(i, |i| TopologyDescription::parse(i, version, cx))
-                .at("topology_description")?
-        } else {
-            (i, None)
-        };
-        let (i, topology_description_status) =
-            if version >= 1 { int8(i).at("topology_description_status")? } else { (i, 0) };
-        let (i, assignor_name) = if version >= 1 {
-            nullable_string(i, true, cx).at("assignor_name")?
-        } else {
-            (i, None)
-        };
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                error_code,
-                error_message,
-                group_id,
-                group_state,
-                group_epoch,
-                assignment_epoch,
-                topology,
-                members,
-                authorized_operations,
-                topology_description,
-                topology_description_status,
-                assignor_name,
-                unknown_tagged_fields,
-            },
-        ))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        (i, self.group_id) = string(i, true, cx).at("group_id")?;
+        (i, self.group_state) = string(i, true, cx).at("group_state")?;
+        (i, self.group_epoch) = int32(i).at("group_epoch")?;
+        (i, self.assignment_epoch) = int32(i).at("assignment_epoch")?;
+        (i, self.topology) =
+            nullable_struct(i, |it, i| Topology::parse(it, i, version, cx)).at("topology")?;
+        (i, self.members) =
+            array(i, true, Member::min_len(version), cx, |it: &mut Member, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("members")?;
+        (i, self.authorized_operations) = int32(i).at("authorized_operations")?;
+        if version >= 1 {
+            (i, self.topology_description) =
+                nullable_struct(i, |it, i| TopologyDescription::parse(it, i, version, cx))
+                    .at("topology_description")?;
+        }
+        if version >= 1 {
+            (i, self.topology_description_status) = int8(i).at("topology_description_status")?;
+        }
+        if version >= 1 {
+            (i, self.assignor_name) = nullable_string(i, true, cx).at("assignor_name")?;
+        }
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -395,15 +382,19 @@ pub struct Topology {
 }
 
 impl Topology {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, epoch) = int32(i).at("epoch")?;
-        let (i, subtopologies) =
-            nullable_array(i, true, Subtopology::min_len(version), cx, |i, cx| {
-                Subtopology::parse(i, version, cx)
-            })
-            .at("subtopologies")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { epoch, subtopologies, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.epoch) = int32(i).at("epoch")?;
+        (i, self.subtopologies) = nullable_array(
+            i,
+            true,
+            Subtopology::min_len(version),
+            cx,
+            |it: &mut Subtopology, i, cx| it.parse(i, version, cx),
+        )
+        .at("subtopologies")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -442,7 +433,7 @@ impl Topology {
 }
 
 /// In [`Topology::subtopologies`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subtopology {
     /// `SubtopologyId`.
     pub subtopology_id: KafkaString,
@@ -458,35 +449,42 @@ pub struct Subtopology {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for Subtopology {
+    fn default() -> Self {
+        const {
+            Self {
+                subtopology_id: KafkaString::new(),
+                source_topics: Vec::new(),
+                repartition_sink_topics: Vec::new(),
+                state_changelog_topics: Vec::new(),
+                repartition_source_topics: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl Subtopology {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, subtopology_id) = string(i, true, cx).at("subtopology_id")?;
-        let (i, source_topics) =
-            array(i, true, 1, cx, |i, cx| string(i, true, cx)).at("source_topics")?;
-        let (i, repartition_sink_topics) =
-            array(i, true, 1, cx, |i, cx| string(i, true, cx)).at("repartition_sink_topics")?;
-        let (i, state_changelog_topics) =
-            array(i, true, TopicInfo::min_len(version), cx, |i, cx| {
-                TopicInfo::parse(i, version, cx)
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.subtopology_id) = string(i, true, cx).at("subtopology_id")?;
+        (i, self.source_topics) =
+            array(i, true, 1, cx, value(|i, cx| string(i, true, cx))).at("source_topics")?;
+        (i, self.repartition_sink_topics) =
+            array(i, true, 1, cx, value(|i, cx| string(i, true, cx)))
+                .at("repartition_sink_topics")?;
+        (i, self.state_changelog_topics) =
+            array(i, true, TopicInfo::min_len(version), cx, |it: &mut TopicInfo, i, cx| {
+                it.parse(i, version, cx)
             })
             .at("state_changelog_topics")?;
-        let (i, repartition_source_topics) =
-            array(i, true, TopicInfo::min_len(version), cx, |i, cx| {
-                TopicInfo::parse(i, version, cx)
+        (i, self.repartition_source_topics) =
+            array(i, true, TopicInfo::min_len(version), cx, |it: &mut TopicInfo, i, cx| {
+                it.parse(i, version, cx)
             })
             .at("repartition_source_topics")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                subtopology_id,
-                source_topics,
-                repartition_sink_topics,
-                state_changelog_topics,
-                repartition_source_topics,
-                unknown_tagged_fields,
-            },
-        ))
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -557,7 +555,7 @@ impl Subtopology {
 }
 
 /// In [`Subtopology::state_changelog_topics`] and [`Subtopology::repartition_source_topics`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicInfo {
     /// `Name`.
     pub name: KafkaString,
@@ -571,16 +569,33 @@ pub struct TopicInfo {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for TopicInfo {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                partitions: 0,
+                replication_factor: 0,
+                topic_configs: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl TopicInfo {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, partitions) = int32(i).at("partitions")?;
-        let (i, replication_factor) = int16(i).at("replication_factor")?;
-        let (i, topic_configs) =
-            array(i, true, KeyValue::min_len(version), cx, |i, cx| KeyValue::parse(i, version, cx))
-                .at("topic_configs")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, partitions, replication_factor, topic_configs, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        (i, self.partitions) = int32(i).at("partitions")?;
+        (i, self.replication_factor) = int16(i).at("replication_factor")?;
+        (i, self.topic_configs) =
+            array(i, true, KeyValue::min_len(version), cx, |it: &mut KeyValue, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("topic_configs")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -617,7 +632,7 @@ impl TopicInfo {
 }
 
 /// In [`TopicInfo::topic_configs`] and [`Member::client_tags`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyValue {
     /// `Key`.
     pub key: KafkaString,
@@ -627,12 +642,25 @@ pub struct KeyValue {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for KeyValue {
+    fn default() -> Self {
+        const {
+            Self {
+                key: KafkaString::new(),
+                value: KafkaString::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl KeyValue {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, key) = string(i, true, cx).at("key")?;
-        let (i, value) = string(i, true, cx).at("value")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { key, value, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.key) = string(i, true, cx).at("key")?;
+        (i, self.value) = string(i, true, cx).at("value")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -698,53 +726,38 @@ pub struct Member {
 }
 
 impl Member {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, member_id) = string(i, true, cx).at("member_id")?;
-        let (i, member_epoch) = int32(i).at("member_epoch")?;
-        let (i, instance_id) = nullable_string(i, true, cx).at("instance_id")?;
-        let (i, rack_id) = nullable_string(i, true, cx).at("rack_id")?;
-        let (i, client_id) = string(i, true, cx).at("client_id")?;
-        let (i, client_host) = string(i, true, cx).at("client_host")?;
-        let (i, topology_epoch) = int32(i).at("topology_epoch")?;
-        let (i, process_id) = string(i, true, cx).at("process_id")?;
-        let (i, user_endpoint) =
-            nullable_struct(i, |i| Endpoint::parse(i, version, cx)).at("user_endpoint")?;
-        let (i, client_tags) =
-            array(i, true, KeyValue::min_len(version), cx, |i, cx| KeyValue::parse(i, version, cx))
-                .at("client_tags")?;
-        let (i, task_offsets) = array(i, true, TaskOffset::min_len(version), cx, |i, cx| {
-            TaskOffset::parse(i, version, cx)
-        })
-        .at("task_offsets")?;
-        let (i, task_end_offsets) = array(i, true, TaskOffset::min_len(version), cx, |i, cx| {
-            TaskOffset::parse(i, version, cx)
-        })
-        .at("task_end_offsets")?;
-        let (i, assignment) = Assignment::parse(i, version, cx).at("assignment")?;
-        let (i, target_assignment) = Assignment::parse(i, version, cx).at("target_assignment")?;
-        let (i, is_classic) = boolean(i).at("is_classic")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                member_id,
-                member_epoch,
-                instance_id,
-                rack_id,
-                client_id,
-                client_host,
-                topology_epoch,
-                process_id,
-                user_endpoint,
-                client_tags,
-                task_offsets,
-                task_end_offsets,
-                assignment,
-                target_assignment,
-                is_classic,
-                unknown_tagged_fields,
-            },
-        ))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.member_id) = string(i, true, cx).at("member_id")?;
+        (i, self.member_epoch) = int32(i).at("member_epoch")?;
+        (i, self.instance_id) = nullable_string(i, true, cx).at("instance_id")?;
+        (i, self.rack_id) = nullable_string(i, true, cx).at("rack_id")?;
+        (i, self.client_id) = string(i, true, cx).at("client_id")?;
+        (i, self.client_host) = string(i, true, cx).at("client_host")?;
+        (i, self.topology_epoch) = int32(i).at("topology_epoch")?;
+        (i, self.process_id) = string(i, true, cx).at("process_id")?;
+        (i, self.user_endpoint) =
+            nullable_struct(i, |it, i| Endpoint::parse(it, i, version, cx)).at("user_endpoint")?;
+        (i, self.client_tags) =
+            array(i, true, KeyValue::min_len(version), cx, |it: &mut KeyValue, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("client_tags")?;
+        (i, self.task_offsets) =
+            array(i, true, TaskOffset::min_len(version), cx, |it: &mut TaskOffset, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("task_offsets")?;
+        (i, self.task_end_offsets) =
+            array(i, true, TaskOffset::min_len(version), cx, |it: &mut TaskOffset, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("task_end_offsets")?;
+        i = self.assignment.parse(i, version, cx).at("assignment")?;
+        i = self.target_assignment.parse(i, version, cx).at("target_assignment")?;
+        (i, self.is_classic) = boolean(i).at("is_classic")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -832,11 +845,12 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, host) = string(i, true, cx).at("host")?;
-        let (i, port) = uint16(i).at("port")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { host, port, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.host) = string(i, true, cx).at("host")?;
+        (i, self.port) = uint16(i).at("port")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -859,7 +873,7 @@ impl Endpoint {
 }
 
 /// In [`Member::task_offsets`] and [`Member::task_end_offsets`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskOffset {
     /// `SubtopologyId`.
     pub subtopology_id: KafkaString,
@@ -871,13 +885,27 @@ pub struct TaskOffset {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for TaskOffset {
+    fn default() -> Self {
+        const {
+            Self {
+                subtopology_id: KafkaString::new(),
+                partition: 0,
+                offset: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl TaskOffset {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, subtopology_id) = string(i, true, cx).at("subtopology_id")?;
-        let (i, partition) = int32(i).at("partition")?;
-        let (i, offset) = int64(i).at("offset")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { subtopology_id, partition, offset, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.subtopology_id) = string(i, true, cx).at("subtopology_id")?;
+        (i, self.partition) = int32(i).at("partition")?;
+        (i, self.offset) = int64(i).at("offset")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -919,18 +947,25 @@ pub struct Assignment {
 }
 
 impl Assignment {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, active_tasks) =
-            array(i, true, TaskIds::min_len(version), cx, |i, cx| TaskIds::parse(i, version, cx))
-                .at("active_tasks")?;
-        let (i, standby_tasks) =
-            array(i, true, TaskIds::min_len(version), cx, |i, cx| TaskIds::parse(i, version, cx))
-                .at("standby_tasks")?;
-        let (i, warmup_tasks) =
-            array(i, true, TaskIds::min_len(version), cx, |i, cx| TaskIds::parse(i, version, cx))
-                .at("warmup_tasks")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { active_tasks, standby_tasks, warmup_tasks, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.active_tasks) =
+            array(i, true, TaskIds::min_len(version), cx, |it: &mut TaskIds, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("active_tasks")?;
+        (i, self.standby_tasks) =
+            array(i, true, TaskIds::min_len(version), cx, |it: &mut TaskIds, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("standby_tasks")?;
+        (i, self.warmup_tasks) =
+            array(i, true, TaskIds::min_len(version), cx, |it: &mut TaskIds, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("warmup_tasks")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -974,7 +1009,7 @@ impl Assignment {
 }
 
 /// In [`Assignment::active_tasks`] and [`Assignment::standby_tasks`] and [`Assignment::warmup_tasks`] and [`Assignment::active_tasks`] and [`Assignment::standby_tasks`] and [`Assignment::warmup_tasks`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskIds {
     /// `SubtopologyId`.
     pub subtopology_id: KafkaString,
@@ -984,12 +1019,25 @@ pub struct TaskIds {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for TaskIds {
+    fn default() -> Self {
+        const {
+            Self {
+                subtopology_id: KafkaString::new(),
+                partitions: Int32Array::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl TaskIds {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, subtopology_id) = string(i, true, cx).at("subtopology_id")?;
-        let (i, partitions) = int32_array(i, true, cx).at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { subtopology_id, partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.subtopology_id) = string(i, true, cx).at("subtopology_id")?;
+        i = int32_array(&mut self.partitions, i, true, cx).at("partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -1029,19 +1077,26 @@ pub struct TopologyDescription {
 }
 
 impl TopologyDescription {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, subtopologies) =
-            array(i, true, TopologyDescriptionSubtopology::min_len(version), cx, |i, cx| {
-                TopologyDescriptionSubtopology::parse(i, version, cx)
-            })
-            .at("subtopologies")?;
-        let (i, global_stores) =
-            array(i, true, TopologyDescriptionGlobalStore::min_len(version), cx, |i, cx| {
-                TopologyDescriptionGlobalStore::parse(i, version, cx)
-            })
-            .at("global_stores")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { subtopologies, global_stores, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.subtopologies) = array(
+            i,
+            true,
+            TopologyDescriptionSubtopology::min_len(version),
+            cx,
+            |it: &mut TopologyDescriptionSubtopology, i, cx| it.parse(i, version, cx),
+        )
+        .at("subtopologies")?;
+        (i, self.global_stores) = array(
+            i,
+            true,
+            TopologyDescriptionGlobalStore::min_len(version),
+            cx,
+            |it: &mut TopologyDescriptionGlobalStore, i, cx| it.parse(i, version, cx),
+        )
+        .at("global_stores")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -1077,7 +1132,7 @@ impl TopologyDescription {
 }
 
 /// In [`TopologyDescription::subtopologies`]; version 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopologyDescriptionSubtopology {
     /// `SubtopologyId`.
     pub subtopology_id: KafkaString,
@@ -1087,15 +1142,32 @@ pub struct TopologyDescriptionSubtopology {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for TopologyDescriptionSubtopology {
+    fn default() -> Self {
+        const {
+            Self {
+                subtopology_id: KafkaString::new(),
+                nodes: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl TopologyDescriptionSubtopology {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, subtopology_id) = string(i, true, cx).at("subtopology_id")?;
-        let (i, nodes) = array(i, true, TopologyDescriptionNode::min_len(version), cx, |i, cx| {
-            TopologyDescriptionNode::parse(i, version, cx)
-        })
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.subtopology_id) = string(i, true, cx).at("subtopology_id")?;
+        (i, self.nodes) = array(
+            i,
+            true,
+            TopologyDescriptionNode::min_len(version),
+            cx,
+            |it: &mut TopologyDescriptionNode, i, cx| it.parse(i, version, cx),
+        )
         .at("nodes")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { subtopology_id, nodes, unknown_tagged_fields }))
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -1130,7 +1202,7 @@ impl TopologyDescriptionSubtopology {
 }
 
 /// In [`TopologyDescriptionSubtopology::nodes`] and [`TopologyDescriptionGlobalStore::source`] and [`TopologyDescriptionGlobalStore::processor`]; version 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopologyDescriptionNode {
     /// `Name`.
     pub name: KafkaString,
@@ -1148,29 +1220,36 @@ pub struct TopologyDescriptionNode {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
-impl TopologyDescriptionNode {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, node_type) = int8(i).at("node_type")?;
-        let (i, source_topics) =
-            array(i, true, 1, cx, |i, cx| string(i, true, cx)).at("source_topics")?;
-        let (i, sink_topic) = nullable_string(i, true, cx).at("sink_topic")?;
-        let (i, stores) = array(i, true, 1, cx, |i, cx| string(i, true, cx)).at("stores")?;
-        let (i, successors) =
-            array(i, true, 1, cx, |i, cx| string(i, true, cx)).at("successors")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
+impl Default for TopologyDescriptionNode {
+    fn default() -> Self {
+        const {
             Self {
-                name,
-                node_type,
-                source_topics,
-                sink_topic,
-                stores,
-                successors,
-                unknown_tagged_fields,
-            },
-        ))
+                name: KafkaString::new(),
+                node_type: 0,
+                source_topics: Vec::new(),
+                sink_topic: None,
+                stores: Vec::new(),
+                successors: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
+impl TopologyDescriptionNode {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        (i, self.node_type) = int8(i).at("node_type")?;
+        (i, self.source_topics) =
+            array(i, true, 1, cx, value(|i, cx| string(i, true, cx))).at("source_topics")?;
+        (i, self.sink_topic) = nullable_string(i, true, cx).at("sink_topic")?;
+        (i, self.stores) =
+            array(i, true, 1, cx, value(|i, cx| string(i, true, cx))).at("stores")?;
+        (i, self.successors) =
+            array(i, true, 1, cx, value(|i, cx| string(i, true, cx))).at("successors")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -1239,11 +1318,12 @@ pub struct TopologyDescriptionGlobalStore {
 }
 
 impl TopologyDescriptionGlobalStore {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, source) = TopologyDescriptionNode::parse(i, version, cx).at("source")?;
-        let (i, processor) = TopologyDescriptionNode::parse(i, version, cx).at("processor")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { source, processor, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        i = self.source.parse(i, version, cx).at("source")?;
+        i = self.processor.parse(i, version, cx).at("processor")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

@@ -9,7 +9,7 @@ use crate::primitives::encoder::{length_len, nullable_string_len, string_len, ta
 use crate::primitives::parse::{
     boolean, error_code_int16, int8, int16, int32, nullable_string, string,
 };
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -35,7 +35,7 @@ impl Default for UpdateFeaturesRequest {
             timeout_ms: 60_000,
             feature_updates: Vec::new(),
             validate_only: false,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -73,17 +73,22 @@ impl Request for UpdateFeaturesRequest {
 }
 
 impl UpdateFeaturesRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, timeout_ms) = int32(i).at("timeout_ms")?;
-        let (i, feature_updates) =
-            array(i, true, FeatureUpdateKey::min_len(version), cx, |i, cx| {
-                FeatureUpdateKey::parse(i, version, cx)
-            })
-            .at("feature_updates")?;
-        let (i, validate_only) =
-            if version >= 1 { boolean(i).at("validate_only")? } else { (i, false) };
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { timeout_ms, feature_updates, validate_only, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.timeout_ms) = int32(i).at("timeout_ms")?;
+        (i, self.feature_updates) = array(
+            i,
+            true,
+            FeatureUpdateKey::min_len(version),
+            cx,
+            |it: &mut FeatureUpdateKey, i, cx| it.parse(i, version, cx),
+        )
+        .at("feature_updates")?;
+        if version >= 1 {
+            (i, self.validate_only) = boolean(i).at("validate_only")?;
+        }
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -136,34 +141,31 @@ pub struct FeatureUpdateKey {
 
 impl Default for FeatureUpdateKey {
     fn default() -> Self {
-        Self {
-            feature: KafkaString::default(),
-            max_version_level: 0,
-            allow_downgrade: false,
-            upgrade_type: 1,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                feature: KafkaString::new(),
+                max_version_level: 0,
+                allow_downgrade: false,
+                upgrade_type: 1,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl FeatureUpdateKey {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, feature) = string(i, true, cx).at("feature")?;
-        let (i, max_version_level) = int16(i).at("max_version_level")?;
-        let (i, allow_downgrade) =
-            if version <= 0 { boolean(i).at("allow_downgrade")? } else { (i, false) };
-        let (i, upgrade_type) = if version >= 1 { int8(i).at("upgrade_type")? } else { (i, 1) };
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                feature,
-                max_version_level,
-                allow_downgrade,
-                upgrade_type,
-                unknown_tagged_fields,
-            },
-        ))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.feature) = string(i, true, cx).at("feature")?;
+        (i, self.max_version_level) = int16(i).at("max_version_level")?;
+        if version <= 0 {
+            (i, self.allow_downgrade) = boolean(i).at("allow_downgrade")?;
+        }
+        if version >= 1 {
+            (i, self.upgrade_type) = int8(i).at("upgrade_type")?;
+        }
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -226,9 +228,9 @@ impl Default for UpdateFeaturesResponse {
         Self {
             throttle_time_ms: 0,
             error_code: ErrorCode::NONE,
-            error_message: Some(KafkaString::default()),
+            error_message: Some(KafkaString::new()),
             results: Vec::new(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -260,23 +262,23 @@ impl Message for UpdateFeaturesResponse {
 }
 
 impl UpdateFeaturesResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, true, cx).at("error_message")?;
-        let (i, results) = if version <= 1 {
-            array(i, true, UpdatableFeatureResult::min_len(version), cx, |i, cx| {
-                UpdatableFeatureResult::parse(i, version, cx)
-            })
-            .at("results")?
-        } else {
-            (i, Vec::new())
-        };
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self { throttle_time_ms, error_code, error_message, results, unknown_tagged_fields },
-        ))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        if version <= 1 {
+            (i, self.results) = array(
+                i,
+                true,
+                UpdatableFeatureResult::min_len(version),
+                cx,
+                |it: &mut UpdatableFeatureResult, i, cx| it.parse(i, version, cx),
+            )
+            .at("results")?;
+        }
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -330,22 +332,25 @@ pub struct UpdatableFeatureResult {
 
 impl Default for UpdatableFeatureResult {
     fn default() -> Self {
-        Self {
-            feature: KafkaString::default(),
-            error_code: ErrorCode::NONE,
-            error_message: Some(KafkaString::default()),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                feature: KafkaString::new(),
+                error_code: ErrorCode::NONE,
+                error_message: Some(KafkaString::new()),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl UpdatableFeatureResult {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, feature) = string(i, true, cx).at("feature")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, true, cx).at("error_message")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { feature, error_code, error_message, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.feature) = string(i, true, cx).at("feature")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::tagged_section_len;
 use crate::primitives::parse::{error_code_int16, int32, int64};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::unknown_tagged_fields;
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Message, Request,
@@ -27,11 +27,7 @@ pub struct AllocateProducerIdsRequest {
 
 impl Default for AllocateProducerIdsRequest {
     fn default() -> Self {
-        Self {
-            broker_id: 0,
-            broker_epoch: -1,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
-        }
+        Self { broker_id: 0, broker_epoch: -1, unknown_tagged_fields: UnknownTaggedFields::new() }
     }
 }
 
@@ -65,11 +61,12 @@ impl Request for AllocateProducerIdsRequest {
 }
 
 impl AllocateProducerIdsRequest {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, broker_id) = int32(i).at("broker_id")?;
-        let (i, broker_epoch) = int64(i).at("broker_epoch")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { broker_id, broker_epoch, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.broker_id) = int32(i).at("broker_id")?;
+        (i, self.broker_epoch) = int64(i).at("broker_epoch")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -129,22 +126,14 @@ impl Message for AllocateProducerIdsResponse {
 }
 
 impl AllocateProducerIdsResponse {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, producer_id_start) = int64(i).at("producer_id_start")?;
-        let (i, producer_id_len) = int32(i).at("producer_id_len")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                throttle_time_ms,
-                error_code,
-                producer_id_start,
-                producer_id_len,
-                unknown_tagged_fields,
-            },
-        ))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.producer_id_start) = int64(i).at("producer_id_start")?;
+        (i, self.producer_id_len) = int32(i).at("producer_id_len")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

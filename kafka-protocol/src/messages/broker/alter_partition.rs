@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, tagged_section_len};
 use crate::primitives::parse::{error_code_int16, int8, int32, int64, uuid};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, int32_array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, Message,
@@ -33,7 +33,7 @@ impl Default for AlterPartitionRequest {
             broker_id: 0,
             broker_epoch: -1,
             topics: Vec::new(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -45,7 +45,7 @@ impl Message for AlterPartitionRequest {
     const MEMORY_PER_BYTE: usize = memory_per_byte(&[
         (size_of::<AlterPartitionRequestTopicData>(), 18),
         (size_of::<AlterPartitionRequestPartitionData>(), 15),
-        (size_of::<i32>(), 4),
+        (Int32Array::MEMORY_PER_BYTE, 1),
         (size_of::<BrokerState>(), 13),
         (UnknownTaggedFields::MEMORY_PER_BYTE, 1),
     ]);
@@ -74,16 +74,20 @@ impl Request for AlterPartitionRequest {
 }
 
 impl AlterPartitionRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, broker_id) = int32(i).at("broker_id")?;
-        let (i, broker_epoch) = int64(i).at("broker_epoch")?;
-        let (i, topics) =
-            array(i, true, AlterPartitionRequestTopicData::min_len(version), cx, |i, cx| {
-                AlterPartitionRequestTopicData::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { broker_id, broker_epoch, topics, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.broker_id) = int32(i).at("broker_id")?;
+        (i, self.broker_epoch) = int64(i).at("broker_epoch")?;
+        (i, self.topics) = array(
+            i,
+            true,
+            AlterPartitionRequestTopicData::min_len(version),
+            cx,
+            |it: &mut AlterPartitionRequestTopicData, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -113,7 +117,7 @@ impl AlterPartitionRequest {
 }
 
 /// In [`AlterPartitionRequest::topics`]; versions 2 to 3.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlterPartitionRequestTopicData {
     /// `TopicId`.
     pub topic_id: Uuid,
@@ -123,16 +127,32 @@ pub struct AlterPartitionRequestTopicData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for AlterPartitionRequestTopicData {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_id: Uuid::ZERO,
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl AlterPartitionRequestTopicData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_id) = uuid(i).at("topic_id")?;
-        let (i, partitions) =
-            array(i, true, AlterPartitionRequestPartitionData::min_len(version), cx, |i, cx| {
-                AlterPartitionRequestPartitionData::parse(i, version, cx)
-            })
-            .at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_id, partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_id) = uuid(i).at("topic_id")?;
+        (i, self.partitions) = array(
+            i,
+            true,
+            AlterPartitionRequestPartitionData::min_len(version),
+            cx,
+            |it: &mut AlterPartitionRequestPartitionData, i, cx| it.parse(i, version, cx),
+        )
+        .at("partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -166,7 +186,7 @@ impl AlterPartitionRequestTopicData {
 }
 
 /// In [`AlterPartitionRequestTopicData::partitions`]; versions 2 to 3.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlterPartitionRequestPartitionData {
     /// `PartitionIndex`.
     pub partition_index: i32,
@@ -184,38 +204,41 @@ pub struct AlterPartitionRequestPartitionData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
-impl AlterPartitionRequestPartitionData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, leader_epoch) = int32(i).at("leader_epoch")?;
-        let (i, new_isr) = if version <= 2 {
-            int32_array(i, true, cx).at("new_isr")?
-        } else {
-            (i, Int32Array::new())
-        };
-        let (i, new_isr_with_epochs) = if version >= 3 {
-            array(i, true, BrokerState::min_len(version), cx, |i, cx| {
-                BrokerState::parse(i, version, cx)
-            })
-            .at("new_isr_with_epochs")?
-        } else {
-            (i, Vec::new())
-        };
-        let (i, leader_recovery_state) = int8(i).at("leader_recovery_state")?;
-        let (i, partition_epoch) = int32(i).at("partition_epoch")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
+impl Default for AlterPartitionRequestPartitionData {
+    fn default() -> Self {
+        const {
             Self {
-                partition_index,
-                leader_epoch,
-                new_isr,
-                new_isr_with_epochs,
-                leader_recovery_state,
-                partition_epoch,
-                unknown_tagged_fields,
-            },
-        ))
+                partition_index: 0,
+                leader_epoch: 0,
+                new_isr: Int32Array::new(),
+                new_isr_with_epochs: Vec::new(),
+                leader_recovery_state: 0,
+                partition_epoch: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
+impl AlterPartitionRequestPartitionData {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.leader_epoch) = int32(i).at("leader_epoch")?;
+        if version <= 2 {
+            i = int32_array(&mut self.new_isr, i, true, cx).at("new_isr")?;
+        }
+        if version >= 3 {
+            (i, self.new_isr_with_epochs) =
+                array(i, true, BrokerState::min_len(version), cx, |it: &mut BrokerState, i, cx| {
+                    it.parse(i, version, cx)
+                })
+                .at("new_isr_with_epochs")?;
+        }
+        (i, self.leader_recovery_state) = int8(i).at("leader_recovery_state")?;
+        (i, self.partition_epoch) = int32(i).at("partition_epoch")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -282,20 +305,23 @@ pub struct BrokerState {
 
 impl Default for BrokerState {
     fn default() -> Self {
-        Self {
-            broker_id: 0,
-            broker_epoch: -1,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                broker_id: 0,
+                broker_epoch: -1,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl BrokerState {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, broker_id) = int32(i).at("broker_id")?;
-        let (i, broker_epoch) = int64(i).at("broker_epoch")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { broker_id, broker_epoch, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.broker_id) = int32(i).at("broker_id")?;
+        (i, self.broker_epoch) = int64(i).at("broker_epoch")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -341,7 +367,7 @@ impl Message for AlterPartitionResponse {
     const MEMORY_PER_BYTE: usize = memory_per_byte(&[
         (size_of::<AlterPartitionResponseTopicData>(), 18),
         (size_of::<AlterPartitionResponsePartitionData>(), 21),
-        (size_of::<i32>(), 4),
+        (Int32Array::MEMORY_PER_BYTE, 1),
         (UnknownTaggedFields::MEMORY_PER_BYTE, 1),
     ]);
 
@@ -363,16 +389,20 @@ impl Message for AlterPartitionResponse {
 }
 
 impl AlterPartitionResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, topics) =
-            array(i, true, AlterPartitionResponseTopicData::min_len(version), cx, |i, cx| {
-                AlterPartitionResponseTopicData::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { throttle_time_ms, error_code, topics, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.topics) = array(
+            i,
+            true,
+            AlterPartitionResponseTopicData::min_len(version),
+            cx,
+            |it: &mut AlterPartitionResponseTopicData, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -402,7 +432,7 @@ impl AlterPartitionResponse {
 }
 
 /// In [`AlterPartitionResponse::topics`]; versions 2 to 3.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlterPartitionResponseTopicData {
     /// `TopicId`.
     pub topic_id: Uuid,
@@ -412,16 +442,32 @@ pub struct AlterPartitionResponseTopicData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for AlterPartitionResponseTopicData {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_id: Uuid::ZERO,
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl AlterPartitionResponseTopicData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_id) = uuid(i).at("topic_id")?;
-        let (i, partitions) =
-            array(i, true, AlterPartitionResponsePartitionData::min_len(version), cx, |i, cx| {
-                AlterPartitionResponsePartitionData::parse(i, version, cx)
-            })
-            .at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_id, partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_id) = uuid(i).at("topic_id")?;
+        (i, self.partitions) = array(
+            i,
+            true,
+            AlterPartitionResponsePartitionData::min_len(version),
+            cx,
+            |it: &mut AlterPartitionResponsePartitionData, i, cx| it.parse(i, version, cx),
+        )
+        .at("partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -455,7 +501,7 @@ impl AlterPartitionResponseTopicData {
 }
 
 /// In [`AlterPartitionResponseTopicData::partitions`]; versions 2 to 3.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlterPartitionResponsePartitionData {
     /// `PartitionIndex`.
     pub partition_index: i32,
@@ -475,29 +521,35 @@ pub struct AlterPartitionResponsePartitionData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
-impl AlterPartitionResponsePartitionData {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, leader_id) = int32(i).at("leader_id")?;
-        let (i, leader_epoch) = int32(i).at("leader_epoch")?;
-        let (i, isr) = int32_array(i, true, cx).at("isr")?;
-        let (i, leader_recovery_state) = int8(i).at("leader_recovery_state")?;
-        let (i, partition_epoch) = int32(i).at("partition_epoch")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
+impl Default for AlterPartitionResponsePartitionData {
+    fn default() -> Self {
+        const {
             Self {
-                partition_index,
-                error_code,
-                leader_id,
-                leader_epoch,
-                isr,
-                leader_recovery_state,
-                partition_epoch,
-                unknown_tagged_fields,
-            },
-        ))
+                partition_index: 0,
+                error_code: ErrorCode::NONE,
+                leader_id: 0,
+                leader_epoch: 0,
+                isr: Int32Array::new(),
+                leader_recovery_state: 0,
+                partition_epoch: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
+impl AlterPartitionResponsePartitionData {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.leader_id) = int32(i).at("leader_id")?;
+        (i, self.leader_epoch) = int32(i).at("leader_epoch")?;
+        i = int32_array(&mut self.isr, i, true, cx).at("isr")?;
+        (i, self.leader_recovery_state) = int8(i).at("leader_recovery_state")?;
+        (i, self.partition_epoch) = int32(i).at("partition_epoch")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, tagged_section_len};
 use crate::primitives::parse::{error_code_int16, int32, int64, uuid};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Message, Request,
@@ -33,7 +33,7 @@ impl Default for AssignReplicasToDirsRequest {
             broker_id: 0,
             broker_epoch: -1,
             directories: Vec::new(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -73,19 +73,20 @@ impl Request for AssignReplicasToDirsRequest {
 }
 
 impl AssignReplicasToDirsRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, broker_id) = int32(i).at("broker_id")?;
-        let (i, broker_epoch) = int64(i).at("broker_epoch")?;
-        let (i, directories) = array(
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.broker_id) = int32(i).at("broker_id")?;
+        (i, self.broker_epoch) = int64(i).at("broker_epoch")?;
+        (i, self.directories) = array(
             i,
             true,
             AssignReplicasToDirsRequestDirectoryData::min_len(version),
             cx,
-            |i, cx| AssignReplicasToDirsRequestDirectoryData::parse(i, version, cx),
+            |it: &mut AssignReplicasToDirsRequestDirectoryData, i, cx| it.parse(i, version, cx),
         )
         .at("directories")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { broker_id, broker_epoch, directories, unknown_tagged_fields }))
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -115,7 +116,7 @@ impl AssignReplicasToDirsRequest {
 }
 
 /// In [`AssignReplicasToDirsRequest::directories`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssignReplicasToDirsRequestDirectoryData {
     /// `Id`.
     pub id: Uuid,
@@ -125,16 +126,32 @@ pub struct AssignReplicasToDirsRequestDirectoryData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for AssignReplicasToDirsRequestDirectoryData {
+    fn default() -> Self {
+        const {
+            Self {
+                id: Uuid::ZERO,
+                topics: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl AssignReplicasToDirsRequestDirectoryData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, id) = uuid(i).at("id")?;
-        let (i, topics) =
-            array(i, true, AssignReplicasToDirsRequestTopicData::min_len(version), cx, |i, cx| {
-                AssignReplicasToDirsRequestTopicData::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { id, topics, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.id) = uuid(i).at("id")?;
+        (i, self.topics) = array(
+            i,
+            true,
+            AssignReplicasToDirsRequestTopicData::min_len(version),
+            cx,
+            |it: &mut AssignReplicasToDirsRequestTopicData, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -168,7 +185,7 @@ impl AssignReplicasToDirsRequestDirectoryData {
 }
 
 /// In [`AssignReplicasToDirsRequestDirectoryData::topics`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssignReplicasToDirsRequestTopicData {
     /// `TopicId`.
     pub topic_id: Uuid,
@@ -178,19 +195,32 @@ pub struct AssignReplicasToDirsRequestTopicData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for AssignReplicasToDirsRequestTopicData {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_id: Uuid::ZERO,
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl AssignReplicasToDirsRequestTopicData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_id) = uuid(i).at("topic_id")?;
-        let (i, partitions) = array(
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_id) = uuid(i).at("topic_id")?;
+        (i, self.partitions) = array(
             i,
             true,
             AssignReplicasToDirsRequestPartitionData::min_len(version),
             cx,
-            |i, cx| AssignReplicasToDirsRequestPartitionData::parse(i, version, cx),
+            |it: &mut AssignReplicasToDirsRequestPartitionData, i, cx| it.parse(i, version, cx),
         )
         .at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_id, partitions, unknown_tagged_fields }))
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -228,7 +258,7 @@ impl AssignReplicasToDirsRequestTopicData {
 }
 
 /// In [`AssignReplicasToDirsRequestTopicData::partitions`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssignReplicasToDirsRequestPartitionData {
     /// `PartitionIndex`.
     pub partition_index: i32,
@@ -236,11 +266,18 @@ pub struct AssignReplicasToDirsRequestPartitionData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for AssignReplicasToDirsRequestPartitionData {
+    fn default() -> Self {
+        const { Self { partition_index: 0, unknown_tagged_fields: UnknownTaggedFields::new() } }
+    }
+}
+
 impl AssignReplicasToDirsRequestPartitionData {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { partition_index, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -307,19 +344,20 @@ impl Message for AssignReplicasToDirsResponse {
 }
 
 impl AssignReplicasToDirsResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, directories) = array(
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.directories) = array(
             i,
             true,
             AssignReplicasToDirsResponseDirectoryData::min_len(version),
             cx,
-            |i, cx| AssignReplicasToDirsResponseDirectoryData::parse(i, version, cx),
+            |it: &mut AssignReplicasToDirsResponseDirectoryData, i, cx| it.parse(i, version, cx),
         )
         .at("directories")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { throttle_time_ms, error_code, directories, unknown_tagged_fields }))
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -349,7 +387,7 @@ impl AssignReplicasToDirsResponse {
 }
 
 /// In [`AssignReplicasToDirsResponse::directories`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssignReplicasToDirsResponseDirectoryData {
     /// `Id`.
     pub id: Uuid,
@@ -359,16 +397,32 @@ pub struct AssignReplicasToDirsResponseDirectoryData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for AssignReplicasToDirsResponseDirectoryData {
+    fn default() -> Self {
+        const {
+            Self {
+                id: Uuid::ZERO,
+                topics: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl AssignReplicasToDirsResponseDirectoryData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, id) = uuid(i).at("id")?;
-        let (i, topics) =
-            array(i, true, AssignReplicasToDirsResponseTopicData::min_len(version), cx, |i, cx| {
-                AssignReplicasToDirsResponseTopicData::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { id, topics, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.id) = uuid(i).at("id")?;
+        (i, self.topics) = array(
+            i,
+            true,
+            AssignReplicasToDirsResponseTopicData::min_len(version),
+            cx,
+            |it: &mut AssignReplicasToDirsResponseTopicData, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -402,7 +456,7 @@ impl AssignReplicasToDirsResponseDirectoryData {
 }
 
 /// In [`AssignReplicasToDirsResponseDirectoryData::topics`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssignReplicasToDirsResponseTopicData {
     /// `TopicId`.
     pub topic_id: Uuid,
@@ -412,19 +466,32 @@ pub struct AssignReplicasToDirsResponseTopicData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for AssignReplicasToDirsResponseTopicData {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_id: Uuid::ZERO,
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl AssignReplicasToDirsResponseTopicData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_id) = uuid(i).at("topic_id")?;
-        let (i, partitions) = array(
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_id) = uuid(i).at("topic_id")?;
+        (i, self.partitions) = array(
             i,
             true,
             AssignReplicasToDirsResponsePartitionData::min_len(version),
             cx,
-            |i, cx| AssignReplicasToDirsResponsePartitionData::parse(i, version, cx),
+            |it: &mut AssignReplicasToDirsResponsePartitionData, i, cx| it.parse(i, version, cx),
         )
         .at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_id, partitions, unknown_tagged_fields }))
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -462,7 +529,7 @@ impl AssignReplicasToDirsResponseTopicData {
 }
 
 /// In [`AssignReplicasToDirsResponseTopicData::partitions`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssignReplicasToDirsResponsePartitionData {
     /// `PartitionIndex`.
     pub partition_index: i32,
@@ -472,12 +539,25 @@ pub struct AssignReplicasToDirsResponsePartitionData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for AssignReplicasToDirsResponsePartitionData {
+    fn default() -> Self {
+        const {
+            Self {
+                partition_index: 0,
+                error_code: ErrorCode::NONE,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl AssignReplicasToDirsResponsePartitionData {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { partition_index, error_code, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

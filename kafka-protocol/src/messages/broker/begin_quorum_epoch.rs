@@ -9,7 +9,7 @@ use crate::primitives::encoder::{
     length_len, nullable_string_len, string_len, tagged_field_len, tagged_section_len,
 };
 use crate::primitives::parse::{error_code_int16, int32, nullable_string, string, uint16, uuid};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, tagged_fields, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -38,7 +38,7 @@ impl Default for BeginQuorumEpochRequest {
             voter_id: -1,
             topics: Vec::new(),
             leader_endpoints: Vec::new(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -78,29 +78,35 @@ impl Request for BeginQuorumEpochRequest {
 }
 
 impl BeginQuorumEpochRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 1;
-        let (i, cluster_id) = nullable_string(i, flexible, cx).at("cluster_id")?;
-        let (i, voter_id) = if version >= 1 { int32(i).at("voter_id")? } else { (i, -1) };
-        let (i, topics) =
-            array(i, flexible, BeginQuorumEpochRequestTopicData::min_len(version), cx, |i, cx| {
-                BeginQuorumEpochRequestTopicData::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let (i, leader_endpoints) = if version >= 1 {
-            array(i, flexible, LeaderEndpoint::min_len(version), cx, |i, cx| {
-                LeaderEndpoint::parse(i, version, cx)
-            })
-            .at("leader_endpoints")?
-        } else {
-            (i, Vec::new())
-        };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { cluster_id, voter_id, topics, leader_endpoints, unknown_tagged_fields }))
+        (i, self.cluster_id) = nullable_string(i, flexible, cx).at("cluster_id")?;
+        if version >= 1 {
+            (i, self.voter_id) = int32(i).at("voter_id")?;
+        }
+        (i, self.topics) = array(
+            i,
+            flexible,
+            BeginQuorumEpochRequestTopicData::min_len(version),
+            cx,
+            |it: &mut BeginQuorumEpochRequestTopicData, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        if version >= 1 {
+            (i, self.leader_endpoints) = array(
+                i,
+                flexible,
+                LeaderEndpoint::min_len(version),
+                cx,
+                |it: &mut LeaderEndpoint, i, cx| it.parse(i, version, cx),
+            )
+            .at("leader_endpoints")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -164,7 +170,7 @@ impl BeginQuorumEpochRequest {
 }
 
 /// In [`BeginQuorumEpochRequest::topics`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BeginQuorumEpochRequestTopicData {
     /// `TopicName`.
     pub topic_name: KafkaString,
@@ -174,24 +180,35 @@ pub struct BeginQuorumEpochRequestTopicData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for BeginQuorumEpochRequestTopicData {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_name: KafkaString::new(),
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl BeginQuorumEpochRequestTopicData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 1;
-        let (i, topic_name) = string(i, flexible, cx).at("topic_name")?;
-        let (i, partitions) = array(
+        (i, self.topic_name) = string(i, flexible, cx).at("topic_name")?;
+        (i, self.partitions) = array(
             i,
             flexible,
             BeginQuorumEpochRequestPartitionData::min_len(version),
             cx,
-            |i, cx| BeginQuorumEpochRequestPartitionData::parse(i, version, cx),
+            |it: &mut BeginQuorumEpochRequestPartitionData, i, cx| it.parse(i, version, cx),
         )
         .at("partitions")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { topic_name, partitions, unknown_tagged_fields }))
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -241,7 +258,7 @@ impl BeginQuorumEpochRequestTopicData {
 }
 
 /// In [`BeginQuorumEpochRequestTopicData::partitions`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BeginQuorumEpochRequestPartitionData {
     /// `PartitionIndex`.
     pub partition_index: i32,
@@ -255,29 +272,34 @@ pub struct BeginQuorumEpochRequestPartitionData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
-impl BeginQuorumEpochRequestPartitionData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let flexible = version >= 1;
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, voter_directory_id) =
-            if version >= 1 { uuid(i).at("voter_directory_id")? } else { (i, Uuid::ZERO) };
-        let (i, leader_id) = int32(i).at("leader_id")?;
-        let (i, leader_epoch) = int32(i).at("leader_epoch")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
+impl Default for BeginQuorumEpochRequestPartitionData {
+    fn default() -> Self {
+        const {
             Self {
-                partition_index,
-                voter_directory_id,
-                leader_id,
-                leader_epoch,
-                unknown_tagged_fields,
-            },
-        ))
+                partition_index: 0,
+                voter_directory_id: Uuid::ZERO,
+                leader_id: 0,
+                leader_epoch: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
+impl BeginQuorumEpochRequestPartitionData {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        let flexible = version >= 1;
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        if version >= 1 {
+            (i, self.voter_directory_id) = uuid(i).at("voter_directory_id")?;
+        }
+        (i, self.leader_id) = int32(i).at("leader_id")?;
+        (i, self.leader_epoch) = int32(i).at("leader_epoch")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -322,7 +344,7 @@ impl BeginQuorumEpochRequestPartitionData {
 }
 
 /// In [`BeginQuorumEpochRequest::leader_endpoints`]; version 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaderEndpoint {
     /// `Name`.
     pub name: KafkaString,
@@ -334,13 +356,27 @@ pub struct LeaderEndpoint {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for LeaderEndpoint {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                host: KafkaString::new(),
+                port: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl LeaderEndpoint {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, host) = string(i, true, cx).at("host")?;
-        let (i, port) = uint16(i).at("port")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, host, port, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        (i, self.host) = string(i, true, cx).at("host")?;
+        (i, self.port) = uint16(i).at("port")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -411,32 +447,35 @@ impl Message for BeginQuorumEpochResponse {
 }
 
 impl BeginQuorumEpochResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 1;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, topics) =
-            array(i, flexible, BeginQuorumEpochResponseTopicData::min_len(version), cx, |i, cx| {
-                BeginQuorumEpochResponseTopicData::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let mut node_endpoints = Vec::new();
-        let (i, unknown_tagged_fields) = if flexible {
-            tagged_fields(i, cx, |tag, i, cx| match tag {
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.topics) = array(
+            i,
+            flexible,
+            BeginQuorumEpochResponseTopicData::min_len(version),
+            cx,
+            |it: &mut BeginQuorumEpochResponseTopicData, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = tagged_fields(i, cx, |tag, mut i, cx| match tag {
                 0 => {
-                    let (i, value) =
-                        array(i, flexible, NodeEndpoint::min_len(version), cx, |i, cx| {
-                            NodeEndpoint::parse(i, version, cx)
-                        })
-                        .at("node_endpoints")?;
-                    node_endpoints = value;
+                    (i, self.node_endpoints) = array(
+                        i,
+                        flexible,
+                        NodeEndpoint::min_len(version),
+                        cx,
+                        |it: &mut NodeEndpoint, i, cx| it.parse(i, version, cx),
+                    )
+                    .at("node_endpoints")?;
                     Ok((i, true))
                 }
                 _ => Ok((i, false)),
-            })?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { error_code, topics, node_endpoints, unknown_tagged_fields }))
+            })?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -512,7 +551,7 @@ impl BeginQuorumEpochResponse {
 }
 
 /// In [`BeginQuorumEpochResponse::topics`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BeginQuorumEpochResponseTopicData {
     /// `TopicName`.
     pub topic_name: KafkaString,
@@ -522,24 +561,35 @@ pub struct BeginQuorumEpochResponseTopicData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for BeginQuorumEpochResponseTopicData {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_name: KafkaString::new(),
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl BeginQuorumEpochResponseTopicData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 1;
-        let (i, topic_name) = string(i, flexible, cx).at("topic_name")?;
-        let (i, partitions) = array(
+        (i, self.topic_name) = string(i, flexible, cx).at("topic_name")?;
+        (i, self.partitions) = array(
             i,
             flexible,
             BeginQuorumEpochResponsePartitionData::min_len(version),
             cx,
-            |i, cx| BeginQuorumEpochResponsePartitionData::parse(i, version, cx),
+            |it: &mut BeginQuorumEpochResponsePartitionData, i, cx| it.parse(i, version, cx),
         )
         .at("partitions")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { topic_name, partitions, unknown_tagged_fields }))
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -589,7 +639,7 @@ impl BeginQuorumEpochResponseTopicData {
 }
 
 /// In [`BeginQuorumEpochResponseTopicData::partitions`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BeginQuorumEpochResponsePartitionData {
     /// `PartitionIndex`.
     pub partition_index: i32,
@@ -603,22 +653,32 @@ pub struct BeginQuorumEpochResponsePartitionData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for BeginQuorumEpochResponsePartitionData {
+    fn default() -> Self {
+        const {
+            Self {
+                partition_index: 0,
+                error_code: ErrorCode::NONE,
+                leader_id: 0,
+                leader_epoch: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl BeginQuorumEpochResponsePartitionData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 1;
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, leader_id) = int32(i).at("leader_id")?;
-        let (i, leader_epoch) = int32(i).at("leader_epoch")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self { partition_index, error_code, leader_id, leader_epoch, unknown_tagged_fields },
-        ))
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.leader_id) = int32(i).at("leader_id")?;
+        (i, self.leader_epoch) = int32(i).at("leader_epoch")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -658,7 +718,7 @@ impl BeginQuorumEpochResponsePartitionData {
 }
 
 /// In [`BeginQuorumEpochResponse::node_endpoints`]; version 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeEndpoint {
     /// `NodeId`.
     pub node_id: i32,
@@ -670,13 +730,27 @@ pub struct NodeEndpoint {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for NodeEndpoint {
+    fn default() -> Self {
+        const {
+            Self {
+                node_id: 0,
+                host: KafkaString::new(),
+                port: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl NodeEndpoint {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, node_id) = int32(i).at("node_id")?;
-        let (i, host) = string(i, true, cx).at("host")?;
-        let (i, port) = uint16(i).at("port")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { node_id, host, port, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.node_id) = int32(i).at("node_id")?;
+        (i, self.host) = string(i, true, cx).at("host")?;
+        (i, self.port) = uint16(i).at("port")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

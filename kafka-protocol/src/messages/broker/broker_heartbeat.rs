@@ -9,8 +9,10 @@ use crate::primitives::encoder::{
     length_len, null_length_len, tagged_field_len, tagged_section_len,
 };
 use crate::primitives::parse::{boolean, error_code_int16, int32, int64, uuid};
-use crate::primitives::parsed::{At, Context, Parsed};
-use crate::primitives::sequence::{array, nullable_array, tagged_fields, unknown_tagged_fields};
+use crate::primitives::parsed::{At, Context, Rest};
+use crate::primitives::sequence::{
+    array, nullable_array, tagged_fields, unknown_tagged_fields, value,
+};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Message, Request,
     UnknownTaggedFields, Uuid, VersionRange, message,
@@ -47,7 +49,7 @@ impl Default for BrokerHeartbeatRequest {
             want_shut_down: false,
             offline_log_dirs: Vec::new(),
             cordoned_log_dirs: None,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -83,41 +85,28 @@ impl Request for BrokerHeartbeatRequest {
 }
 
 impl BrokerHeartbeatRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, broker_id) = int32(i).at("broker_id")?;
-        let (i, broker_epoch) = int64(i).at("broker_epoch")?;
-        let (i, current_metadata_offset) = int64(i).at("current_metadata_offset")?;
-        let (i, want_fence) = boolean(i).at("want_fence")?;
-        let (i, want_shut_down) = boolean(i).at("want_shut_down")?;
-        let mut offline_log_dirs = Vec::new();
-        let mut cordoned_log_dirs = None;
-        let (i, unknown_tagged_fields) = tagged_fields(i, cx, |tag, i, cx| match tag {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.broker_id) = int32(i).at("broker_id")?;
+        (i, self.broker_epoch) = int64(i).at("broker_epoch")?;
+        (i, self.current_metadata_offset) = int64(i).at("current_metadata_offset")?;
+        (i, self.want_fence) = boolean(i).at("want_fence")?;
+        (i, self.want_shut_down) = boolean(i).at("want_shut_down")?;
+        (i, self.unknown_tagged_fields) = tagged_fields(i, cx, |tag, mut i, cx| match tag {
             0 if version >= 1 => {
-                let (i, value) = array(i, true, 16, cx, |i, _| uuid(i)).at("offline_log_dirs")?;
-                offline_log_dirs = value;
+                (i, self.offline_log_dirs) =
+                    array(i, true, 16, cx, value(|i, _| uuid(i))).at("offline_log_dirs")?;
                 Ok((i, true))
             }
             1 if version >= 2 => {
-                let (i, value) =
-                    nullable_array(i, true, 16, cx, |i, _| uuid(i)).at("cordoned_log_dirs")?;
-                cordoned_log_dirs = value;
+                (i, self.cordoned_log_dirs) =
+                    nullable_array(i, true, 16, cx, value(|i, _| uuid(i)))
+                        .at("cordoned_log_dirs")?;
                 Ok((i, true))
             }
             _ => Ok((i, false)),
         })?;
-        Ok((
-            i,
-            Self {
-                broker_id,
-                broker_epoch,
-                current_metadata_offset,
-                want_fence,
-                want_shut_down,
-                offline_log_dirs,
-                cordoned_log_dirs,
-                unknown_tagged_fields,
-            },
-        ))
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -233,7 +222,7 @@ impl Default for BrokerHeartbeatResponse {
             is_caught_up: false,
             is_fenced: true,
             should_shut_down: false,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -262,24 +251,15 @@ impl Message for BrokerHeartbeatResponse {
 }
 
 impl BrokerHeartbeatResponse {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, is_caught_up) = boolean(i).at("is_caught_up")?;
-        let (i, is_fenced) = boolean(i).at("is_fenced")?;
-        let (i, should_shut_down) = boolean(i).at("should_shut_down")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                throttle_time_ms,
-                error_code,
-                is_caught_up,
-                is_fenced,
-                should_shut_down,
-                unknown_tagged_fields,
-            },
-        ))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.is_caught_up) = boolean(i).at("is_caught_up")?;
+        (i, self.is_fenced) = boolean(i).at("is_fenced")?;
+        (i, self.should_shut_down) = boolean(i).at("should_shut_down")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

@@ -9,8 +9,8 @@ use crate::primitives::encoder::{length_len, nullable_string_len, string_len, ta
 use crate::primitives::parse::{
     boolean, error_code_int16, int16, int32, int64, nullable_string, string, uint16, uuid,
 };
-use crate::primitives::parsed::{At, Context, Parsed};
-use crate::primitives::sequence::{array, unknown_tagged_fields};
+use crate::primitives::parsed::{At, Context, Rest};
+use crate::primitives::sequence::{array, unknown_tagged_fields, value};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
     Request, UnknownTaggedFields, Uuid, VersionRange, message,
@@ -45,15 +45,15 @@ impl Default for BrokerRegistrationRequest {
     fn default() -> Self {
         Self {
             broker_id: 0,
-            cluster_id: KafkaString::default(),
+            cluster_id: KafkaString::new(),
             incarnation_id: Uuid::ZERO,
             listeners: Vec::new(),
             features: Vec::new(),
-            rack: Some(KafkaString::default()),
+            rack: Some(KafkaString::new()),
             is_migrating_zk_broker: false,
             log_dirs: Vec::new(),
             previous_broker_epoch: -1,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -93,42 +93,33 @@ impl Request for BrokerRegistrationRequest {
 }
 
 impl BrokerRegistrationRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, broker_id) = int32(i).at("broker_id")?;
-        let (i, cluster_id) = string(i, true, cx).at("cluster_id")?;
-        let (i, incarnation_id) = uuid(i).at("incarnation_id")?;
-        let (i, listeners) =
-            array(i, true, Listener::min_len(version), cx, |i, cx| Listener::parse(i, version, cx))
-                .at("listeners")?;
-        let (i, features) =
-            array(i, true, Feature::min_len(version), cx, |i, cx| Feature::parse(i, version, cx))
-                .at("features")?;
-        let (i, rack) = nullable_string(i, true, cx).at("rack")?;
-        let (i, is_migrating_zk_broker) =
-            if version >= 1 { boolean(i).at("is_migrating_zk_broker")? } else { (i, false) };
-        let (i, log_dirs) = if version >= 2 {
-            array(i, true, 16, cx, |i, _| uuid(i)).at("log_dirs")?
-        } else {
-            (i, Vec::new())
-        };
-        let (i, previous_broker_epoch) =
-            if version >= 3 { int64(i).at("previous_broker_epoch")? } else { (i, -1) };
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                broker_id,
-                cluster_id,
-                incarnation_id,
-                listeners,
-                features,
-                rack,
-                is_migrating_zk_broker,
-                log_dirs,
-                previous_broker_epoch,
-                unknown_tagged_fields,
-            },
-        ))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.broker_id) = int32(i).at("broker_id")?;
+        (i, self.cluster_id) = string(i, true, cx).at("cluster_id")?;
+        (i, self.incarnation_id) = uuid(i).at("incarnation_id")?;
+        (i, self.listeners) =
+            array(i, true, Listener::min_len(version), cx, |it: &mut Listener, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("listeners")?;
+        (i, self.features) =
+            array(i, true, Feature::min_len(version), cx, |it: &mut Feature, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("features")?;
+        (i, self.rack) = nullable_string(i, true, cx).at("rack")?;
+        if version >= 1 {
+            (i, self.is_migrating_zk_broker) = boolean(i).at("is_migrating_zk_broker")?;
+        }
+        if version >= 2 {
+            (i, self.log_dirs) = array(i, true, 16, cx, value(|i, _| uuid(i))).at("log_dirs")?;
+        }
+        if version >= 3 {
+            (i, self.previous_broker_epoch) = int64(i).at("previous_broker_epoch")?;
+        }
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -193,7 +184,7 @@ impl BrokerRegistrationRequest {
 }
 
 /// In [`BrokerRegistrationRequest::listeners`]; versions 0 to 4.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
     /// `Name`.
     pub name: KafkaString,
@@ -207,14 +198,29 @@ pub struct Listener {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for Listener {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                host: KafkaString::new(),
+                port: 0,
+                security_protocol: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl Listener {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, host) = string(i, true, cx).at("host")?;
-        let (i, port) = uint16(i).at("port")?;
-        let (i, security_protocol) = int16(i).at("security_protocol")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, host, port, security_protocol, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        (i, self.host) = string(i, true, cx).at("host")?;
+        (i, self.port) = uint16(i).at("port")?;
+        (i, self.security_protocol) = int16(i).at("security_protocol")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -245,7 +251,7 @@ impl Listener {
 }
 
 /// In [`BrokerRegistrationRequest::features`]; versions 0 to 4.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Feature {
     /// `Name`.
     pub name: KafkaString,
@@ -257,13 +263,27 @@ pub struct Feature {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for Feature {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                min_supported_version: 0,
+                max_supported_version: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl Feature {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, min_supported_version) = int16(i).at("min_supported_version")?;
-        let (i, max_supported_version) = int16(i).at("max_supported_version")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, min_supported_version, max_supported_version, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        (i, self.min_supported_version) = int16(i).at("min_supported_version")?;
+        (i, self.max_supported_version) = int16(i).at("max_supported_version")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -310,7 +330,7 @@ impl Default for BrokerRegistrationResponse {
             throttle_time_ms: 0,
             error_code: ErrorCode::NONE,
             broker_epoch: -1,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -339,12 +359,13 @@ impl Message for BrokerRegistrationResponse {
 }
 
 impl BrokerRegistrationResponse {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, broker_epoch) = int64(i).at("broker_epoch")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { throttle_time_ms, error_code, broker_epoch, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.broker_epoch) = int64(i).at("broker_epoch")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

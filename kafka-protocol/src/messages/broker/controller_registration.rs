@@ -9,7 +9,7 @@ use crate::primitives::encoder::{length_len, nullable_string_len, string_len, ta
 use crate::primitives::parse::{
     boolean, error_code_int16, int16, int32, nullable_string, string, uint16, uuid,
 };
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -67,28 +67,23 @@ impl Request for ControllerRegistrationRequest {
 }
 
 impl ControllerRegistrationRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, controller_id) = int32(i).at("controller_id")?;
-        let (i, incarnation_id) = uuid(i).at("incarnation_id")?;
-        let (i, zk_migration_ready) = boolean(i).at("zk_migration_ready")?;
-        let (i, listeners) =
-            array(i, true, Listener::min_len(version), cx, |i, cx| Listener::parse(i, version, cx))
-                .at("listeners")?;
-        let (i, features) =
-            array(i, true, Feature::min_len(version), cx, |i, cx| Feature::parse(i, version, cx))
-                .at("features")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                controller_id,
-                incarnation_id,
-                zk_migration_ready,
-                listeners,
-                features,
-                unknown_tagged_fields,
-            },
-        ))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.controller_id) = int32(i).at("controller_id")?;
+        (i, self.incarnation_id) = uuid(i).at("incarnation_id")?;
+        (i, self.zk_migration_ready) = boolean(i).at("zk_migration_ready")?;
+        (i, self.listeners) =
+            array(i, true, Listener::min_len(version), cx, |it: &mut Listener, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("listeners")?;
+        (i, self.features) =
+            array(i, true, Feature::min_len(version), cx, |it: &mut Feature, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("features")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -127,7 +122,7 @@ impl ControllerRegistrationRequest {
 }
 
 /// In [`ControllerRegistrationRequest::listeners`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
     /// `Name`.
     pub name: KafkaString,
@@ -141,14 +136,29 @@ pub struct Listener {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for Listener {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                host: KafkaString::new(),
+                port: 0,
+                security_protocol: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl Listener {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, host) = string(i, true, cx).at("host")?;
-        let (i, port) = uint16(i).at("port")?;
-        let (i, security_protocol) = int16(i).at("security_protocol")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, host, port, security_protocol, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        (i, self.host) = string(i, true, cx).at("host")?;
+        (i, self.port) = uint16(i).at("port")?;
+        (i, self.security_protocol) = int16(i).at("security_protocol")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -179,7 +189,7 @@ impl Listener {
 }
 
 /// In [`ControllerRegistrationRequest::features`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Feature {
     /// `Name`.
     pub name: KafkaString,
@@ -191,13 +201,27 @@ pub struct Feature {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for Feature {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                min_supported_version: 0,
+                max_supported_version: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl Feature {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, min_supported_version) = int16(i).at("min_supported_version")?;
-        let (i, max_supported_version) = int16(i).at("max_supported_version")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, min_supported_version, max_supported_version, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        (i, self.min_supported_version) = int16(i).at("min_supported_version")?;
+        (i, self.max_supported_version) = int16(i).at("max_supported_version")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -243,8 +267,8 @@ impl Default for ControllerRegistrationResponse {
         Self {
             throttle_time_ms: 0,
             error_code: ErrorCode::NONE,
-            error_message: Some(KafkaString::default()),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            error_message: Some(KafkaString::new()),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -273,12 +297,13 @@ impl Message for ControllerRegistrationResponse {
 }
 
 impl ControllerRegistrationResponse {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, true, cx).at("error_message")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { throttle_time_ms, error_code, error_message, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{string_len, tagged_section_len};
 use crate::primitives::parse::{boolean, string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::unknown_tagged_fields;
 use crate::{
     DecodeError, DecodeLimits, EncodeError, Encoder, KafkaString, Message, UnknownTaggedFields,
@@ -51,12 +51,13 @@ impl Message for DefaultPrincipalData {
 }
 
 impl DefaultPrincipalData {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, type_) = string(i, true, cx).at("type_")?;
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, token_authenticated) = boolean(i).at("token_authenticated")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { type_, name, token_authenticated, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.type_) = string(i, true, cx).at("type_")?;
+        (i, self.name) = string(i, true, cx).at("name")?;
+        (i, self.token_authenticated) = boolean(i).at("token_authenticated")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

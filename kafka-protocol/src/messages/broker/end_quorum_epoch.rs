@@ -9,7 +9,7 @@ use crate::primitives::encoder::{
     length_len, nullable_string_len, string_len, tagged_field_len, tagged_section_len,
 };
 use crate::primitives::parse::{error_code_int16, int32, nullable_string, string, uint16, uuid};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, int32_array, tagged_fields, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, KafkaString,
@@ -37,7 +37,7 @@ impl Message for EndQuorumEpochRequest {
         (size_of::<EndQuorumEpochRequestTopicData>(), 3),
         (size_of::<LeaderEndpoint>(), 5),
         (size_of::<EndQuorumEpochRequestPartitionData>(), 14),
-        (size_of::<i32>(), 4),
+        (Int32Array::MEMORY_PER_BYTE, 1),
         (size_of::<ReplicaInfo>(), 21),
         (UnknownTaggedFields::MEMORY_PER_BYTE, 1),
     ]);
@@ -66,28 +66,32 @@ impl Request for EndQuorumEpochRequest {
 }
 
 impl EndQuorumEpochRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 1;
-        let (i, cluster_id) = nullable_string(i, flexible, cx).at("cluster_id")?;
-        let (i, topics) =
-            array(i, flexible, EndQuorumEpochRequestTopicData::min_len(version), cx, |i, cx| {
-                EndQuorumEpochRequestTopicData::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let (i, leader_endpoints) = if version >= 1 {
-            array(i, flexible, LeaderEndpoint::min_len(version), cx, |i, cx| {
-                LeaderEndpoint::parse(i, version, cx)
-            })
-            .at("leader_endpoints")?
-        } else {
-            (i, Vec::new())
-        };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { cluster_id, topics, leader_endpoints, unknown_tagged_fields }))
+        (i, self.cluster_id) = nullable_string(i, flexible, cx).at("cluster_id")?;
+        (i, self.topics) = array(
+            i,
+            flexible,
+            EndQuorumEpochRequestTopicData::min_len(version),
+            cx,
+            |it: &mut EndQuorumEpochRequestTopicData, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        if version >= 1 {
+            (i, self.leader_endpoints) = array(
+                i,
+                flexible,
+                LeaderEndpoint::min_len(version),
+                cx,
+                |it: &mut LeaderEndpoint, i, cx| it.parse(i, version, cx),
+            )
+            .at("leader_endpoints")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -145,7 +149,7 @@ impl EndQuorumEpochRequest {
 }
 
 /// In [`EndQuorumEpochRequest::topics`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndQuorumEpochRequestTopicData {
     /// `TopicName`.
     pub topic_name: KafkaString,
@@ -155,24 +159,35 @@ pub struct EndQuorumEpochRequestTopicData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for EndQuorumEpochRequestTopicData {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_name: KafkaString::new(),
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl EndQuorumEpochRequestTopicData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 1;
-        let (i, topic_name) = string(i, flexible, cx).at("topic_name")?;
-        let (i, partitions) = array(
+        (i, self.topic_name) = string(i, flexible, cx).at("topic_name")?;
+        (i, self.partitions) = array(
             i,
             flexible,
             EndQuorumEpochRequestPartitionData::min_len(version),
             cx,
-            |i, cx| EndQuorumEpochRequestPartitionData::parse(i, version, cx),
+            |it: &mut EndQuorumEpochRequestPartitionData, i, cx| it.parse(i, version, cx),
         )
         .at("partitions")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { topic_name, partitions, unknown_tagged_fields }))
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -222,7 +237,7 @@ impl EndQuorumEpochRequestTopicData {
 }
 
 /// In [`EndQuorumEpochRequestTopicData::partitions`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndQuorumEpochRequestPartitionData {
     /// `PartitionIndex`.
     pub partition_index: i32,
@@ -238,41 +253,46 @@ pub struct EndQuorumEpochRequestPartitionData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
-impl EndQuorumEpochRequestPartitionData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let flexible = version >= 1;
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, leader_id) = int32(i).at("leader_id")?;
-        let (i, leader_epoch) = int32(i).at("leader_epoch")?;
-        let (i, preferred_successors) = if version <= 0 {
-            int32_array(i, flexible, cx).at("preferred_successors")?
-        } else {
-            (i, Int32Array::new())
-        };
-        let (i, preferred_candidates) = if version >= 1 {
-            array(i, flexible, ReplicaInfo::min_len(version), cx, |i, cx| {
-                ReplicaInfo::parse(i, version, cx)
-            })
-            .at("preferred_candidates")?
-        } else {
-            (i, Vec::new())
-        };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
+impl Default for EndQuorumEpochRequestPartitionData {
+    fn default() -> Self {
+        const {
             Self {
-                partition_index,
-                leader_id,
-                leader_epoch,
-                preferred_successors,
-                preferred_candidates,
-                unknown_tagged_fields,
-            },
-        ))
+                partition_index: 0,
+                leader_id: 0,
+                leader_epoch: 0,
+                preferred_successors: Int32Array::new(),
+                preferred_candidates: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
+impl EndQuorumEpochRequestPartitionData {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        let flexible = version >= 1;
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.leader_id) = int32(i).at("leader_id")?;
+        (i, self.leader_epoch) = int32(i).at("leader_epoch")?;
+        if version <= 0 {
+            i = int32_array(&mut self.preferred_successors, i, flexible, cx)
+                .at("preferred_successors")?;
+        }
+        if version >= 1 {
+            (i, self.preferred_candidates) = array(
+                i,
+                flexible,
+                ReplicaInfo::min_len(version),
+                cx,
+                |it: &mut ReplicaInfo, i, cx| it.parse(i, version, cx),
+            )
+            .at("preferred_candidates")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -338,7 +358,7 @@ impl EndQuorumEpochRequestPartitionData {
 }
 
 /// In [`EndQuorumEpochRequestPartitionData::preferred_candidates`]; version 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplicaInfo {
     /// `CandidateId`.
     pub candidate_id: i32,
@@ -348,12 +368,25 @@ pub struct ReplicaInfo {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for ReplicaInfo {
+    fn default() -> Self {
+        const {
+            Self {
+                candidate_id: 0,
+                candidate_directory_id: Uuid::ZERO,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl ReplicaInfo {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, candidate_id) = int32(i).at("candidate_id")?;
-        let (i, candidate_directory_id) = uuid(i).at("candidate_directory_id")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { candidate_id, candidate_directory_id, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.candidate_id) = int32(i).at("candidate_id")?;
+        (i, self.candidate_directory_id) = uuid(i).at("candidate_directory_id")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -380,7 +413,7 @@ impl ReplicaInfo {
 }
 
 /// In [`EndQuorumEpochRequest::leader_endpoints`]; version 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaderEndpoint {
     /// `Name`.
     pub name: KafkaString,
@@ -392,13 +425,27 @@ pub struct LeaderEndpoint {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for LeaderEndpoint {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                host: KafkaString::new(),
+                port: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl LeaderEndpoint {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, host) = string(i, true, cx).at("host")?;
-        let (i, port) = uint16(i).at("port")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, host, port, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        (i, self.host) = string(i, true, cx).at("host")?;
+        (i, self.port) = uint16(i).at("port")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -469,32 +516,35 @@ impl Message for EndQuorumEpochResponse {
 }
 
 impl EndQuorumEpochResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 1;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, topics) =
-            array(i, flexible, EndQuorumEpochResponseTopicData::min_len(version), cx, |i, cx| {
-                EndQuorumEpochResponseTopicData::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let mut node_endpoints = Vec::new();
-        let (i, unknown_tagged_fields) = if flexible {
-            tagged_fields(i, cx, |tag, i, cx| match tag {
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.topics) = array(
+            i,
+            flexible,
+            EndQuorumEpochResponseTopicData::min_len(version),
+            cx,
+            |it: &mut EndQuorumEpochResponseTopicData, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = tagged_fields(i, cx, |tag, mut i, cx| match tag {
                 0 => {
-                    let (i, value) =
-                        array(i, flexible, NodeEndpoint::min_len(version), cx, |i, cx| {
-                            NodeEndpoint::parse(i, version, cx)
-                        })
-                        .at("node_endpoints")?;
-                    node_endpoints = value;
+                    (i, self.node_endpoints) = array(
+                        i,
+                        flexible,
+                        NodeEndpoint::min_len(version),
+                        cx,
+                        |it: &mut NodeEndpoint, i, cx| it.parse(i, version, cx),
+                    )
+                    .at("node_endpoints")?;
                     Ok((i, true))
                 }
                 _ => Ok((i, false)),
-            })?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { error_code, topics, node_endpoints, unknown_tagged_fields }))
+            })?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -570,7 +620,7 @@ impl EndQuorumEpochResponse {
 }
 
 /// In [`EndQuorumEpochResponse::topics`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndQuorumEpochResponseTopicData {
     /// `TopicName`.
     pub topic_name: KafkaString,
@@ -580,24 +630,35 @@ pub struct EndQuorumEpochResponseTopicData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for EndQuorumEpochResponseTopicData {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_name: KafkaString::new(),
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl EndQuorumEpochResponseTopicData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 1;
-        let (i, topic_name) = string(i, flexible, cx).at("topic_name")?;
-        let (i, partitions) = array(
+        (i, self.topic_name) = string(i, flexible, cx).at("topic_name")?;
+        (i, self.partitions) = array(
             i,
             flexible,
             EndQuorumEpochResponsePartitionData::min_len(version),
             cx,
-            |i, cx| EndQuorumEpochResponsePartitionData::parse(i, version, cx),
+            |it: &mut EndQuorumEpochResponsePartitionData, i, cx| it.parse(i, version, cx),
         )
         .at("partitions")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { topic_name, partitions, unknown_tagged_fields }))
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -647,7 +708,7 @@ impl EndQuorumEpochResponseTopicData {
 }
 
 /// In [`EndQuorumEpochResponseTopicData::partitions`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndQuorumEpochResponsePartitionData {
     /// `PartitionIndex`.
     pub partition_index: i32,
@@ -661,22 +722,32 @@ pub struct EndQuorumEpochResponsePartitionData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for EndQuorumEpochResponsePartitionData {
+    fn default() -> Self {
+        const {
+            Self {
+                partition_index: 0,
+                error_code: ErrorCode::NONE,
+                leader_id: 0,
+                leader_epoch: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl EndQuorumEpochResponsePartitionData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 1;
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, leader_id) = int32(i).at("leader_id")?;
-        let (i, leader_epoch) = int32(i).at("leader_epoch")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self { partition_index, error_code, leader_id, leader_epoch, unknown_tagged_fields },
-        ))
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.leader_id) = int32(i).at("leader_id")?;
+        (i, self.leader_epoch) = int32(i).at("leader_epoch")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -716,7 +787,7 @@ impl EndQuorumEpochResponsePartitionData {
 }
 
 /// In [`EndQuorumEpochResponse::node_endpoints`]; version 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeEndpoint {
     /// `NodeId`.
     pub node_id: i32,
@@ -728,13 +799,27 @@ pub struct NodeEndpoint {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for NodeEndpoint {
+    fn default() -> Self {
+        const {
+            Self {
+                node_id: 0,
+                host: KafkaString::new(),
+                port: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl NodeEndpoint {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, node_id) = int32(i).at("node_id")?;
-        let (i, host) = string(i, true, cx).at("host")?;
-        let (i, port) = uint16(i).at("port")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { node_id, host, port, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.node_id) = int32(i).at("node_id")?;
+        (i, self.host) = string(i, true, cx).at("host")?;
+        (i, self.port) = uint16(i).at("port")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

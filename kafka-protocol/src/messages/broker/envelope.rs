@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{bytes_len, nullable_bytes_len, tagged_section_len};
 use crate::primitives::parse::{bytes, error_code_int16, nullable_bytes};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::unknown_tagged_fields;
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Message, Request,
@@ -31,9 +31,9 @@ impl Default for EnvelopeRequest {
     fn default() -> Self {
         Self {
             request_data: Bytes::new(),
-            request_principal: Some(Bytes::default()),
+            request_principal: Some(Bytes::new()),
             client_host_address: Bytes::new(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -68,15 +68,13 @@ impl Request for EnvelopeRequest {
 }
 
 impl EnvelopeRequest {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, request_data) = bytes(i, true, cx).at("request_data")?;
-        let (i, request_principal) = nullable_bytes(i, true, cx).at("request_principal")?;
-        let (i, client_host_address) = bytes(i, true, cx).at("client_host_address")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self { request_data, request_principal, client_host_address, unknown_tagged_fields },
-        ))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.request_data) = bytes(i, true, cx).at("request_data")?;
+        (i, self.request_principal) = nullable_bytes(i, true, cx).at("request_principal")?;
+        (i, self.client_host_address) = bytes(i, true, cx).at("client_host_address")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -140,11 +138,12 @@ impl Message for EnvelopeResponse {
 }
 
 impl EnvelopeResponse {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, response_data) = nullable_bytes(i, true, cx).at("response_data")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { response_data, error_code, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.response_data) = nullable_bytes(i, true, cx).at("response_data")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

@@ -11,7 +11,7 @@ use crate::primitives::encoder::{
 use crate::primitives::parse::{
     error_code_int16, int32, int64, nullable_string, records, string, uint16, uuid,
 };
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, tagged_fields, unknown_tagged_fields};
 use crate::records::Records;
 use crate::{
@@ -41,7 +41,7 @@ impl Default for FetchSnapshotRequest {
             replica_id: -1,
             max_bytes: i32::MAX,
             topics: Vec::new(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -80,24 +80,26 @@ impl Request for FetchSnapshotRequest {
 }
 
 impl FetchSnapshotRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, replica_id) = int32(i).at("replica_id")?;
-        let (i, max_bytes) = int32(i).at("max_bytes")?;
-        let (i, topics) =
-            array(i, true, FetchSnapshotRequestTopicSnapshot::min_len(version), cx, |i, cx| {
-                FetchSnapshotRequestTopicSnapshot::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let mut cluster_id = None;
-        let (i, unknown_tagged_fields) = tagged_fields(i, cx, |tag, i, cx| match tag {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.replica_id) = int32(i).at("replica_id")?;
+        (i, self.max_bytes) = int32(i).at("max_bytes")?;
+        (i, self.topics) = array(
+            i,
+            true,
+            FetchSnapshotRequestTopicSnapshot::min_len(version),
+            cx,
+            |it: &mut FetchSnapshotRequestTopicSnapshot, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        (i, self.unknown_tagged_fields) = tagged_fields(i, cx, |tag, mut i, cx| match tag {
             0 => {
-                let (i, value) = nullable_string(i, true, cx).at("cluster_id")?;
-                cluster_id = value;
+                (i, self.cluster_id) = nullable_string(i, true, cx).at("cluster_id")?;
                 Ok((i, true))
             }
             _ => Ok((i, false)),
         })?;
-        Ok((i, Self { cluster_id, replica_id, max_bytes, topics, unknown_tagged_fields }))
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -144,7 +146,7 @@ impl FetchSnapshotRequest {
 }
 
 /// In [`FetchSnapshotRequest::topics`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchSnapshotRequestTopicSnapshot {
     /// `Name`.
     pub name: KafkaString,
@@ -154,16 +156,32 @@ pub struct FetchSnapshotRequestTopicSnapshot {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for FetchSnapshotRequestTopicSnapshot {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl FetchSnapshotRequestTopicSnapshot {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, partitions) =
-            array(i, true, FetchSnapshotRequestPartitionSnapshot::min_len(version), cx, |i, cx| {
-                FetchSnapshotRequestPartitionSnapshot::parse(i, version, cx)
-            })
-            .at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        (i, self.partitions) = array(
+            i,
+            true,
+            FetchSnapshotRequestPartitionSnapshot::min_len(version),
+            cx,
+            |it: &mut FetchSnapshotRequestPartitionSnapshot, i, cx| it.parse(i, version, cx),
+        )
+        .at("partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -215,32 +233,20 @@ pub struct FetchSnapshotRequestPartitionSnapshot {
 }
 
 impl FetchSnapshotRequestPartitionSnapshot {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, partition) = int32(i).at("partition")?;
-        let (i, current_leader_epoch) = int32(i).at("current_leader_epoch")?;
-        let (i, snapshot_id) =
-            FetchSnapshotRequestSnapshotId::parse(i, version, cx).at("snapshot_id")?;
-        let (i, position) = int64(i).at("position")?;
-        let mut replica_directory_id = Uuid::ZERO;
-        let (i, unknown_tagged_fields) = tagged_fields(i, cx, |tag, i, _cx| match tag {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.partition) = int32(i).at("partition")?;
+        (i, self.current_leader_epoch) = int32(i).at("current_leader_epoch")?;
+        i = self.snapshot_id.parse(i, version, cx).at("snapshot_id")?;
+        (i, self.position) = int64(i).at("position")?;
+        (i, self.unknown_tagged_fields) = tagged_fields(i, cx, |tag, mut i, _cx| match tag {
             0 if version >= 1 => {
-                let (i, value) = uuid(i).at("replica_directory_id")?;
-                replica_directory_id = value;
+                (i, self.replica_directory_id) = uuid(i).at("replica_directory_id")?;
                 Ok((i, true))
             }
             _ => Ok((i, false)),
         })?;
-        Ok((
-            i,
-            Self {
-                partition,
-                current_leader_epoch,
-                snapshot_id,
-                position,
-                replica_directory_id,
-                unknown_tagged_fields,
-            },
-        ))
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -294,11 +300,12 @@ pub struct FetchSnapshotRequestSnapshotId {
 }
 
 impl FetchSnapshotRequestSnapshotId {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, end_offset) = int64(i).at("end_offset")?;
-        let (i, epoch) = int32(i).at("epoch")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { end_offset, epoch, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.end_offset) = int64(i).at("end_offset")?;
+        (i, self.epoch) = int32(i).at("epoch")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -363,30 +370,33 @@ impl Message for FetchSnapshotResponse {
 }
 
 impl FetchSnapshotResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, topics) =
-            array(i, true, FetchSnapshotResponseTopicSnapshot::min_len(version), cx, |i, cx| {
-                FetchSnapshotResponseTopicSnapshot::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let mut node_endpoints = Vec::new();
-        let (i, unknown_tagged_fields) = tagged_fields(i, cx, |tag, i, cx| match tag {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.topics) = array(
+            i,
+            true,
+            FetchSnapshotResponseTopicSnapshot::min_len(version),
+            cx,
+            |it: &mut FetchSnapshotResponseTopicSnapshot, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        (i, self.unknown_tagged_fields) = tagged_fields(i, cx, |tag, mut i, cx| match tag {
             0 if version >= 1 => {
-                let (i, value) = array(i, true, NodeEndpoint::min_len(version), cx, |i, cx| {
-                    NodeEndpoint::parse(i, version, cx)
-                })
+                (i, self.node_endpoints) = array(
+                    i,
+                    true,
+                    NodeEndpoint::min_len(version),
+                    cx,
+                    |it: &mut NodeEndpoint, i, cx| it.parse(i, version, cx),
+                )
                 .at("node_endpoints")?;
-                node_endpoints = value;
                 Ok((i, true))
             }
             _ => Ok((i, false)),
         })?;
-        Ok((
-            i,
-            Self { throttle_time_ms, error_code, topics, node_endpoints, unknown_tagged_fields },
-        ))
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -451,7 +461,7 @@ impl FetchSnapshotResponse {
 }
 
 /// In [`FetchSnapshotResponse::topics`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchSnapshotResponseTopicSnapshot {
     /// `Name`.
     pub name: KafkaString,
@@ -461,19 +471,32 @@ pub struct FetchSnapshotResponseTopicSnapshot {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for FetchSnapshotResponseTopicSnapshot {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl FetchSnapshotResponseTopicSnapshot {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, partitions) = array(
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        (i, self.partitions) = array(
             i,
             true,
             FetchSnapshotResponsePartitionSnapshot::min_len(version),
             cx,
-            |i, cx| FetchSnapshotResponsePartitionSnapshot::parse(i, version, cx),
+            |it: &mut FetchSnapshotResponsePartitionSnapshot, i, cx| it.parse(i, version, cx),
         )
         .at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, partitions, unknown_tagged_fields }))
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -533,36 +556,22 @@ pub struct FetchSnapshotResponsePartitionSnapshot {
 }
 
 impl FetchSnapshotResponsePartitionSnapshot {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, index) = int32(i).at("index")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, snapshot_id) =
-            FetchSnapshotResponseSnapshotId::parse(i, version, cx).at("snapshot_id")?;
-        let (i, size) = int64(i).at("size")?;
-        let (i, position) = int64(i).at("position")?;
-        let (i, unaligned_records) = records(i, true, cx).at("unaligned_records")?;
-        let mut current_leader = LeaderIdAndEpoch::default();
-        let (i, unknown_tagged_fields) = tagged_fields(i, cx, |tag, i, cx| match tag {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.index) = int32(i).at("index")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        i = self.snapshot_id.parse(i, version, cx).at("snapshot_id")?;
+        (i, self.size) = int64(i).at("size")?;
+        (i, self.position) = int64(i).at("position")?;
+        (i, self.unaligned_records) = records(i, true, cx).at("unaligned_records")?;
+        (i, self.unknown_tagged_fields) = tagged_fields(i, cx, |tag, mut i, cx| match tag {
             0 => {
-                let (i, value) = LeaderIdAndEpoch::parse(i, version, cx).at("current_leader")?;
-                current_leader = value;
+                i = self.current_leader.parse(i, version, cx).at("current_leader")?;
                 Ok((i, true))
             }
             _ => Ok((i, false)),
         })?;
-        Ok((
-            i,
-            Self {
-                index,
-                error_code,
-                snapshot_id,
-                current_leader,
-                size,
-                position,
-                unaligned_records,
-                unknown_tagged_fields,
-            },
-        ))
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -623,11 +632,12 @@ pub struct FetchSnapshotResponseSnapshotId {
 }
 
 impl FetchSnapshotResponseSnapshotId {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, end_offset) = int64(i).at("end_offset")?;
-        let (i, epoch) = int32(i).at("epoch")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { end_offset, epoch, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.end_offset) = int64(i).at("end_offset")?;
+        (i, self.epoch) = int32(i).at("epoch")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -660,11 +670,12 @@ pub struct LeaderIdAndEpoch {
 }
 
 impl LeaderIdAndEpoch {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, leader_id) = int32(i).at("leader_id")?;
-        let (i, leader_epoch) = int32(i).at("leader_epoch")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { leader_id, leader_epoch, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.leader_id) = int32(i).at("leader_id")?;
+        (i, self.leader_epoch) = int32(i).at("leader_epoch")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -686,7 +697,7 @@ impl LeaderIdAndEpoch {
 }
 
 /// In [`FetchSnapshotResponse::node_endpoints`]; version 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeEndpoint {
     /// `NodeId`.
     pub node_id: i32,
@@ -698,13 +709,27 @@ pub struct NodeEndpoint {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for NodeEndpoint {
+    fn default() -> Self {
+        const {
+            Self {
+                node_id: 0,
+                host: KafkaString::new(),
+                port: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl NodeEndpoint {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, node_id) = int32(i).at("node_id")?;
-        let (i, host) = string(i, true, cx).at("host")?;
-        let (i, port) = uint16(i).at("port")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { node_id, host, port, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.node_id) = int32(i).at("node_id")?;
+        (i, self.host) = string(i, true, cx).at("host")?;
+        (i, self.port) = uint16(i).at("port")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, tagged_section_len};
 use crate::primitives::parse::{int16, int32, uuid};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     DecodeError, DecodeLimits, EncodeError, Encoder, Message, UnknownTaggedFields, Uuid,
@@ -54,26 +54,21 @@ impl Message for LeaderChangeMessage {
 }
 
 impl LeaderChangeMessage {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, version_field) = int16(i).at("version")?;
-        let (i, leader_id) = int32(i).at("leader_id")?;
-        let (i, voters) =
-            array(i, true, Voter::min_len(version), cx, |i, cx| Voter::parse(i, version, cx))
-                .at("voters")?;
-        let (i, granting_voters) =
-            array(i, true, Voter::min_len(version), cx, |i, cx| Voter::parse(i, version, cx))
-                .at("granting_voters")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                version: version_field,
-                leader_id,
-                voters,
-                granting_voters,
-                unknown_tagged_fields,
-            },
-        ))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.version) = int16(i).at("version")?;
+        (i, self.leader_id) = int32(i).at("leader_id")?;
+        (i, self.voters) = array(i, true, Voter::min_len(version), cx, |it: &mut Voter, i, cx| {
+            it.parse(i, version, cx)
+        })
+        .at("voters")?;
+        (i, self.granting_voters) =
+            array(i, true, Voter::min_len(version), cx, |it: &mut Voter, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("granting_voters")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -111,7 +106,7 @@ impl LeaderChangeMessage {
 }
 
 /// In [`LeaderChangeMessage::voters`] and [`LeaderChangeMessage::granting_voters`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Voter {
     /// `VoterId`.
     pub voter_id: i32,
@@ -121,13 +116,27 @@ pub struct Voter {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for Voter {
+    fn default() -> Self {
+        const {
+            Self {
+                voter_id: 0,
+                voter_directory_id: Uuid::ZERO,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl Voter {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, voter_id) = int32(i).at("voter_id")?;
-        let (i, voter_directory_id) =
-            if version >= 1 { uuid(i).at("voter_directory_id")? } else { (i, Uuid::ZERO) };
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { voter_id, voter_directory_id, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.voter_id) = int32(i).at("voter_id")?;
+        if version >= 1 {
+            (i, self.voter_directory_id) = uuid(i).at("voter_directory_id")?;
+        }
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

@@ -9,7 +9,7 @@ use crate::primitives::encoder::{length_len, nullable_string_len, string_len, ta
 use crate::primitives::parse::{
     error_code_int16, int8, int16, int32, int64, nullable_string, string, uuid,
 };
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -61,14 +61,16 @@ impl Request for ReadShareGroupStateRequest {
 }
 
 impl ReadShareGroupStateRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, group_id) = string(i, true, cx).at("group_id")?;
-        let (i, topics) = array(i, true, ReadStateData::min_len(version), cx, |i, cx| {
-            ReadStateData::parse(i, version, cx)
-        })
-        .at("topics")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { group_id, topics, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.group_id) = string(i, true, cx).at("group_id")?;
+        (i, self.topics) =
+            array(i, true, ReadStateData::min_len(version), cx, |it: &mut ReadStateData, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("topics")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -98,7 +100,7 @@ impl ReadShareGroupStateRequest {
 }
 
 /// In [`ReadShareGroupStateRequest::topics`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadStateData {
     /// `TopicId`.
     pub topic_id: Uuid,
@@ -108,15 +110,29 @@ pub struct ReadStateData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for ReadStateData {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_id: Uuid::ZERO,
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl ReadStateData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_id) = uuid(i).at("topic_id")?;
-        let (i, partitions) = array(i, true, PartitionData::min_len(version), cx, |i, cx| {
-            PartitionData::parse(i, version, cx)
-        })
-        .at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_id, partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_id) = uuid(i).at("topic_id")?;
+        (i, self.partitions) =
+            array(i, true, PartitionData::min_len(version), cx, |it: &mut PartitionData, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -150,7 +166,7 @@ impl ReadStateData {
 }
 
 /// In [`ReadStateData::partitions`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartitionData {
     /// `Partition`.
     pub partition: i32,
@@ -160,12 +176,25 @@ pub struct PartitionData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for PartitionData {
+    fn default() -> Self {
+        const {
+            Self {
+                partition: 0,
+                leader_epoch: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl PartitionData {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, partition) = int32(i).at("partition")?;
-        let (i, leader_epoch) = int32(i).at("leader_epoch")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { partition, leader_epoch, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.partition) = int32(i).at("partition")?;
+        (i, self.leader_epoch) = int32(i).at("leader_epoch")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -229,13 +258,18 @@ impl Message for ReadShareGroupStateResponse {
 }
 
 impl ReadShareGroupStateResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, results) = array(i, true, ReadStateResult::min_len(version), cx, |i, cx| {
-            ReadStateResult::parse(i, version, cx)
-        })
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.results) = array(
+            i,
+            true,
+            ReadStateResult::min_len(version),
+            cx,
+            |it: &mut ReadStateResult, i, cx| it.parse(i, version, cx),
+        )
         .at("results")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { results, unknown_tagged_fields }))
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -263,7 +297,7 @@ impl ReadShareGroupStateResponse {
 }
 
 /// In [`ReadShareGroupStateResponse::results`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadStateResult {
     /// `TopicId`.
     pub topic_id: Uuid,
@@ -273,15 +307,32 @@ pub struct ReadStateResult {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for ReadStateResult {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_id: Uuid::ZERO,
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl ReadStateResult {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_id) = uuid(i).at("topic_id")?;
-        let (i, partitions) = array(i, true, PartitionResult::min_len(version), cx, |i, cx| {
-            PartitionResult::parse(i, version, cx)
-        })
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_id) = uuid(i).at("topic_id")?;
+        (i, self.partitions) = array(
+            i,
+            true,
+            PartitionResult::min_len(version),
+            cx,
+            |it: &mut PartitionResult, i, cx| it.parse(i, version, cx),
+        )
         .at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_id, partitions, unknown_tagged_fields }))
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -315,7 +366,7 @@ impl ReadStateResult {
 }
 
 /// In [`ReadStateResult::partitions`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartitionResult {
     /// `Partition`.
     pub partition: i32,
@@ -333,30 +384,37 @@ pub struct PartitionResult {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
-impl PartitionResult {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, partition) = int32(i).at("partition")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, true, cx).at("error_message")?;
-        let (i, state_epoch) = int32(i).at("state_epoch")?;
-        let (i, start_offset) = int64(i).at("start_offset")?;
-        let (i, state_batches) = array(i, true, StateBatch::min_len(version), cx, |i, cx| {
-            StateBatch::parse(i, version, cx)
-        })
-        .at("state_batches")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
+impl Default for PartitionResult {
+    fn default() -> Self {
+        const {
             Self {
-                partition,
-                error_code,
-                error_message,
-                state_epoch,
-                start_offset,
-                state_batches,
-                unknown_tagged_fields,
-            },
-        ))
+                partition: 0,
+                error_code: ErrorCode::NONE,
+                error_message: None,
+                state_epoch: 0,
+                start_offset: 0,
+                state_batches: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
+impl PartitionResult {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.partition) = int32(i).at("partition")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        (i, self.state_epoch) = int32(i).at("state_epoch")?;
+        (i, self.start_offset) = int64(i).at("start_offset")?;
+        (i, self.state_batches) =
+            array(i, true, StateBatch::min_len(version), cx, |it: &mut StateBatch, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("state_batches")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -395,7 +453,7 @@ impl PartitionResult {
 }
 
 /// In [`PartitionResult::state_batches`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateBatch {
     /// `FirstOffset`.
     pub first_offset: i64,
@@ -409,23 +467,29 @@ pub struct StateBatch {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
-impl StateBatch {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, first_offset) = int64(i).at("first_offset")?;
-        let (i, last_offset) = int64(i).at("last_offset")?;
-        let (i, delivery_state) = int8(i).at("delivery_state")?;
-        let (i, delivery_count) = int16(i).at("delivery_count")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
+impl Default for StateBatch {
+    fn default() -> Self {
+        const {
             Self {
-                first_offset,
-                last_offset,
-                delivery_state,
-                delivery_count,
-                unknown_tagged_fields,
-            },
-        ))
+                first_offset: 0,
+                last_offset: 0,
+                delivery_state: 0,
+                delivery_count: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
+impl StateBatch {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.first_offset) = int64(i).at("first_offset")?;
+        (i, self.last_offset) = int64(i).at("last_offset")?;
+        (i, self.delivery_state) = int8(i).at("delivery_state")?;
+        (i, self.delivery_count) = int16(i).at("delivery_count")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, nullable_string_len, string_len, tagged_section_len};
 use crate::primitives::parse::{error_code_int16, int32, int64, nullable_string, string, uuid};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -59,14 +59,19 @@ impl Request for ReadShareGroupStateSummaryRequest {
 }
 
 impl ReadShareGroupStateSummaryRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, group_id) = string(i, true, cx).at("group_id")?;
-        let (i, topics) = array(i, true, ReadStateSummaryData::min_len(version), cx, |i, cx| {
-            ReadStateSummaryData::parse(i, version, cx)
-        })
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.group_id) = string(i, true, cx).at("group_id")?;
+        (i, self.topics) = array(
+            i,
+            true,
+            ReadStateSummaryData::min_len(version),
+            cx,
+            |it: &mut ReadStateSummaryData, i, cx| it.parse(i, version, cx),
+        )
         .at("topics")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { group_id, topics, unknown_tagged_fields }))
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -96,7 +101,7 @@ impl ReadShareGroupStateSummaryRequest {
 }
 
 /// In [`ReadShareGroupStateSummaryRequest::topics`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadStateSummaryData {
     /// `TopicId`.
     pub topic_id: Uuid,
@@ -106,15 +111,29 @@ pub struct ReadStateSummaryData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for ReadStateSummaryData {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_id: Uuid::ZERO,
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl ReadStateSummaryData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_id) = uuid(i).at("topic_id")?;
-        let (i, partitions) = array(i, true, PartitionData::min_len(version), cx, |i, cx| {
-            PartitionData::parse(i, version, cx)
-        })
-        .at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_id, partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_id) = uuid(i).at("topic_id")?;
+        (i, self.partitions) =
+            array(i, true, PartitionData::min_len(version), cx, |it: &mut PartitionData, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -148,7 +167,7 @@ impl ReadStateSummaryData {
 }
 
 /// In [`ReadStateSummaryData::partitions`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartitionData {
     /// `Partition`.
     pub partition: i32,
@@ -158,12 +177,25 @@ pub struct PartitionData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for PartitionData {
+    fn default() -> Self {
+        const {
+            Self {
+                partition: 0,
+                leader_epoch: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl PartitionData {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, partition) = int32(i).at("partition")?;
-        let (i, leader_epoch) = int32(i).at("leader_epoch")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { partition, leader_epoch, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.partition) = int32(i).at("partition")?;
+        (i, self.leader_epoch) = int32(i).at("leader_epoch")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -226,13 +258,18 @@ impl Message for ReadShareGroupStateSummaryResponse {
 }
 
 impl ReadShareGroupStateSummaryResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, results) = array(i, true, ReadStateSummaryResult::min_len(version), cx, |i, cx| {
-            ReadStateSummaryResult::parse(i, version, cx)
-        })
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.results) = array(
+            i,
+            true,
+            ReadStateSummaryResult::min_len(version),
+            cx,
+            |it: &mut ReadStateSummaryResult, i, cx| it.parse(i, version, cx),
+        )
         .at("results")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { results, unknown_tagged_fields }))
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -260,7 +297,7 @@ impl ReadShareGroupStateSummaryResponse {
 }
 
 /// In [`ReadShareGroupStateSummaryResponse::results`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadStateSummaryResult {
     /// `TopicId`.
     pub topic_id: Uuid,
@@ -270,15 +307,32 @@ pub struct ReadStateSummaryResult {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for ReadStateSummaryResult {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_id: Uuid::ZERO,
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl ReadStateSummaryResult {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_id) = uuid(i).at("topic_id")?;
-        let (i, partitions) = array(i, true, PartitionResult::min_len(version), cx, |i, cx| {
-            PartitionResult::parse(i, version, cx)
-        })
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_id) = uuid(i).at("topic_id")?;
+        (i, self.partitions) = array(
+            i,
+            true,
+            PartitionResult::min_len(version),
+            cx,
+            |it: &mut PartitionResult, i, cx| it.parse(i, version, cx),
+        )
         .at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_id, partitions, unknown_tagged_fields }))
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -334,43 +388,35 @@ pub struct PartitionResult {
 
 impl Default for PartitionResult {
     fn default() -> Self {
-        Self {
-            partition: 0,
-            error_code: ErrorCode::NONE,
-            error_message: None,
-            state_epoch: 0,
-            leader_epoch: 0,
-            start_offset: 0,
-            delivery_complete_count: -1,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                partition: 0,
+                error_code: ErrorCode::NONE,
+                error_message: None,
+                state_epoch: 0,
+                leader_epoch: 0,
+                start_offset: 0,
+                delivery_complete_count: -1,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl PartitionResult {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, partition) = int32(i).at("partition")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, true, cx).at("error_message")?;
-        let (i, state_epoch) = int32(i).at("state_epoch")?;
-        let (i, leader_epoch) = int32(i).at("leader_epoch")?;
-        let (i, start_offset) = int64(i).at("start_offset")?;
-        let (i, delivery_complete_count) =
-            if version >= 1 { int32(i).at("delivery_complete_count")? } else { (i, -1) };
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                partition,
-                error_code,
-                error_message,
-                state_epoch,
-                leader_epoch,
-                start_offset,
-                delivery_complete_count,
-                unknown_tagged_fields,
-            },
-        ))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.partition) = int32(i).at("partition")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        (i, self.state_epoch) = int32(i).at("state_epoch")?;
+        (i, self.leader_epoch) = int32(i).at("leader_epoch")?;
+        (i, self.start_offset) = int64(i).at("start_offset")?;
+        if version >= 1 {
+            (i, self.delivery_complete_count) = int32(i).at("delivery_complete_count")?;
+        }
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

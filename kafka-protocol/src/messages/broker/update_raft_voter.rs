@@ -11,7 +11,7 @@ use crate::primitives::encoder::{
 use crate::primitives::parse::{
     error_code_int16, int16, int32, nullable_string, string, uint16, uuid,
 };
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, tagged_fields, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -40,13 +40,13 @@ pub struct UpdateRaftVoterRequest {
 impl Default for UpdateRaftVoterRequest {
     fn default() -> Self {
         Self {
-            cluster_id: Some(KafkaString::default()),
+            cluster_id: Some(KafkaString::new()),
             current_leader_epoch: 0,
             voter_id: 0,
             voter_directory_id: Uuid::ZERO,
             listeners: Vec::new(),
             kraft_version_feature: KRaftVersionFeature::default(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -82,29 +82,20 @@ impl Request for UpdateRaftVoterRequest {
 }
 
 impl UpdateRaftVoterRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, cluster_id) = nullable_string(i, true, cx).at("cluster_id")?;
-        let (i, current_leader_epoch) = int32(i).at("current_leader_epoch")?;
-        let (i, voter_id) = int32(i).at("voter_id")?;
-        let (i, voter_directory_id) = uuid(i).at("voter_directory_id")?;
-        let (i, listeners) =
-            array(i, true, Listener::min_len(version), cx, |i, cx| Listener::parse(i, version, cx))
-                .at("listeners")?;
-        let (i, kraft_version_feature) =
-            KRaftVersionFeature::parse(i, version, cx).at("kraft_version_feature")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                cluster_id,
-                current_leader_epoch,
-                voter_id,
-                voter_directory_id,
-                listeners,
-                kraft_version_feature,
-                unknown_tagged_fields,
-            },
-        ))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.cluster_id) = nullable_string(i, true, cx).at("cluster_id")?;
+        (i, self.current_leader_epoch) = int32(i).at("current_leader_epoch")?;
+        (i, self.voter_id) = int32(i).at("voter_id")?;
+        (i, self.voter_directory_id) = uuid(i).at("voter_directory_id")?;
+        (i, self.listeners) =
+            array(i, true, Listener::min_len(version), cx, |it: &mut Listener, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("listeners")?;
+        i = self.kraft_version_feature.parse(i, version, cx).at("kraft_version_feature")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -143,7 +134,7 @@ impl UpdateRaftVoterRequest {
 }
 
 /// In [`UpdateRaftVoterRequest::listeners`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
     /// `Name`.
     pub name: KafkaString,
@@ -155,13 +146,27 @@ pub struct Listener {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for Listener {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                host: KafkaString::new(),
+                port: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl Listener {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, host) = string(i, true, cx).at("host")?;
-        let (i, port) = uint16(i).at("port")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, host, port, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        (i, self.host) = string(i, true, cx).at("host")?;
+        (i, self.port) = uint16(i).at("port")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -202,11 +207,12 @@ pub struct KRaftVersionFeature {
 }
 
 impl KRaftVersionFeature {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, min_supported_version) = int16(i).at("min_supported_version")?;
-        let (i, max_supported_version) = int16(i).at("max_supported_version")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { min_supported_version, max_supported_version, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.min_supported_version) = int16(i).at("min_supported_version")?;
+        (i, self.max_supported_version) = int16(i).at("max_supported_version")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -264,19 +270,18 @@ impl Message for UpdateRaftVoterResponse {
 }
 
 impl UpdateRaftVoterResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let mut current_leader = CurrentLeader::default();
-        let (i, unknown_tagged_fields) = tagged_fields(i, cx, |tag, i, cx| match tag {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.unknown_tagged_fields) = tagged_fields(i, cx, |tag, mut i, cx| match tag {
             0 => {
-                let (i, value) = CurrentLeader::parse(i, version, cx).at("current_leader")?;
-                current_leader = value;
+                i = self.current_leader.parse(i, version, cx).at("current_leader")?;
                 Ok((i, true))
             }
             _ => Ok((i, false)),
         })?;
-        Ok((i, Self { throttle_time_ms, error_code, current_leader, unknown_tagged_fields }))
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -330,21 +335,22 @@ impl Default for CurrentLeader {
         Self {
             leader_id: -1,
             leader_epoch: -1,
-            host: KafkaString::default(),
+            host: KafkaString::new(),
             port: 0,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
 
 impl CurrentLeader {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, leader_id) = int32(i).at("leader_id")?;
-        let (i, leader_epoch) = int32(i).at("leader_epoch")?;
-        let (i, host) = string(i, true, cx).at("host")?;
-        let (i, port) = int32(i).at("port")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { leader_id, leader_epoch, host, port, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.leader_id) = int32(i).at("leader_id")?;
+        (i, self.leader_epoch) = int32(i).at("leader_epoch")?;
+        (i, self.host) = string(i, true, cx).at("host")?;
+        (i, self.port) = int32(i).at("port")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

@@ -11,7 +11,7 @@ use crate::primitives::encoder::{
 use crate::primitives::parse::{
     boolean, error_code_int16, int32, int64, nullable_string, string, uint16, uuid,
 };
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, tagged_fields, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -37,7 +37,7 @@ impl Default for VoteRequest {
             cluster_id: None,
             voter_id: -1,
             topics: Vec::new(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -76,15 +76,22 @@ impl Request for VoteRequest {
 }
 
 impl VoteRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, cluster_id) = nullable_string(i, true, cx).at("cluster_id")?;
-        let (i, voter_id) = if version >= 1 { int32(i).at("voter_id")? } else { (i, -1) };
-        let (i, topics) = array(i, true, VoteRequestTopicData::min_len(version), cx, |i, cx| {
-            VoteRequestTopicData::parse(i, version, cx)
-        })
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.cluster_id) = nullable_string(i, true, cx).at("cluster_id")?;
+        if version >= 1 {
+            (i, self.voter_id) = int32(i).at("voter_id")?;
+        }
+        (i, self.topics) = array(
+            i,
+            true,
+            VoteRequestTopicData::min_len(version),
+            cx,
+            |it: &mut VoteRequestTopicData, i, cx| it.parse(i, version, cx),
+        )
         .at("topics")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { cluster_id, voter_id, topics, unknown_tagged_fields }))
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -120,7 +127,7 @@ impl VoteRequest {
 }
 
 /// In [`VoteRequest::topics`]; versions 0 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VoteRequestTopicData {
     /// `TopicName`.
     pub topic_name: KafkaString,
@@ -130,16 +137,32 @@ pub struct VoteRequestTopicData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for VoteRequestTopicData {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_name: KafkaString::new(),
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl VoteRequestTopicData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_name) = string(i, true, cx).at("topic_name")?;
-        let (i, partitions) =
-            array(i, true, VoteRequestPartitionData::min_len(version), cx, |i, cx| {
-                VoteRequestPartitionData::parse(i, version, cx)
-            })
-            .at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_name, partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_name) = string(i, true, cx).at("topic_name")?;
+        (i, self.partitions) = array(
+            i,
+            true,
+            VoteRequestPartitionData::min_len(version),
+            cx,
+            |it: &mut VoteRequestPartitionData, i, cx| it.parse(i, version, cx),
+        )
+        .at("partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -174,7 +197,7 @@ impl VoteRequestTopicData {
 }
 
 /// In [`VoteRequestTopicData::partitions`]; versions 0 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VoteRequestPartitionData {
     /// `PartitionIndex`.
     pub partition_index: i32,
@@ -196,33 +219,43 @@ pub struct VoteRequestPartitionData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
-impl VoteRequestPartitionData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, replica_epoch) = int32(i).at("replica_epoch")?;
-        let (i, replica_id) = int32(i).at("replica_id")?;
-        let (i, replica_directory_id) =
-            if version >= 1 { uuid(i).at("replica_directory_id")? } else { (i, Uuid::ZERO) };
-        let (i, voter_directory_id) =
-            if version >= 1 { uuid(i).at("voter_directory_id")? } else { (i, Uuid::ZERO) };
-        let (i, last_offset_epoch) = int32(i).at("last_offset_epoch")?;
-        let (i, last_offset) = int64(i).at("last_offset")?;
-        let (i, pre_vote) = if version >= 2 { boolean(i).at("pre_vote")? } else { (i, false) };
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
+impl Default for VoteRequestPartitionData {
+    fn default() -> Self {
+        const {
             Self {
-                partition_index,
-                replica_epoch,
-                replica_id,
-                replica_directory_id,
-                voter_directory_id,
-                last_offset_epoch,
-                last_offset,
-                pre_vote,
-                unknown_tagged_fields,
-            },
-        ))
+                partition_index: 0,
+                replica_epoch: 0,
+                replica_id: 0,
+                replica_directory_id: Uuid::ZERO,
+                voter_directory_id: Uuid::ZERO,
+                last_offset_epoch: 0,
+                last_offset: 0,
+                pre_vote: false,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
+impl VoteRequestPartitionData {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.replica_epoch) = int32(i).at("replica_epoch")?;
+        (i, self.replica_id) = int32(i).at("replica_id")?;
+        if version >= 1 {
+            (i, self.replica_directory_id) = uuid(i).at("replica_directory_id")?;
+        }
+        if version >= 1 {
+            (i, self.voter_directory_id) = uuid(i).at("voter_directory_id")?;
+        }
+        (i, self.last_offset_epoch) = int32(i).at("last_offset_epoch")?;
+        (i, self.last_offset) = int64(i).at("last_offset")?;
+        if version >= 2 {
+            (i, self.pre_vote) = boolean(i).at("pre_vote")?;
+        }
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -314,25 +347,32 @@ impl Message for VoteResponse {
 }
 
 impl VoteResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, topics) = array(i, true, VoteResponseTopicData::min_len(version), cx, |i, cx| {
-            VoteResponseTopicData::parse(i, version, cx)
-        })
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.topics) = array(
+            i,
+            true,
+            VoteResponseTopicData::min_len(version),
+            cx,
+            |it: &mut VoteResponseTopicData, i, cx| it.parse(i, version, cx),
+        )
         .at("topics")?;
-        let mut node_endpoints = Vec::new();
-        let (i, unknown_tagged_fields) = tagged_fields(i, cx, |tag, i, cx| match tag {
+        (i, self.unknown_tagged_fields) = tagged_fields(i, cx, |tag, mut i, cx| match tag {
             0 if version >= 1 => {
-                let (i, value) = array(i, true, NodeEndpoint::min_len(version), cx, |i, cx| {
-                    NodeEndpoint::parse(i, version, cx)
-                })
+                (i, self.node_endpoints) = array(
+                    i,
+                    true,
+                    NodeEndpoint::min_len(version),
+                    cx,
+                    |it: &mut NodeEndpoint, i, cx| it.parse(i, version, cx),
+                )
                 .at("node_endpoints")?;
-                node_endpoints = value;
                 Ok((i, true))
             }
             _ => Ok((i, false)),
         })?;
-        Ok((i, Self { error_code, topics, node_endpoints, unknown_tagged_fields }))
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -396,7 +436,7 @@ impl VoteResponse {
 }
 
 /// In [`VoteResponse::topics`]; versions 0 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VoteResponseTopicData {
     /// `TopicName`.
     pub topic_name: KafkaString,
@@ -406,16 +446,32 @@ pub struct VoteResponseTopicData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for VoteResponseTopicData {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_name: KafkaString::new(),
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl VoteResponseTopicData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_name) = string(i, true, cx).at("topic_name")?;
-        let (i, partitions) =
-            array(i, true, VoteResponsePartitionData::min_len(version), cx, |i, cx| {
-                VoteResponsePartitionData::parse(i, version, cx)
-            })
-            .at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_name, partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_name) = string(i, true, cx).at("topic_name")?;
+        (i, self.partitions) = array(
+            i,
+            true,
+            VoteResponsePartitionData::min_len(version),
+            cx,
+            |it: &mut VoteResponsePartitionData, i, cx| it.parse(i, version, cx),
+        )
+        .at("partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -450,7 +506,7 @@ impl VoteResponseTopicData {
 }
 
 /// In [`VoteResponseTopicData::partitions`]; versions 0 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VoteResponsePartitionData {
     /// `PartitionIndex`.
     pub partition_index: i32,
@@ -466,25 +522,31 @@ pub struct VoteResponsePartitionData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
-impl VoteResponsePartitionData {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, leader_id) = int32(i).at("leader_id")?;
-        let (i, leader_epoch) = int32(i).at("leader_epoch")?;
-        let (i, vote_granted) = boolean(i).at("vote_granted")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
+impl Default for VoteResponsePartitionData {
+    fn default() -> Self {
+        const {
             Self {
-                partition_index,
-                error_code,
-                leader_id,
-                leader_epoch,
-                vote_granted,
-                unknown_tagged_fields,
-            },
-        ))
+                partition_index: 0,
+                error_code: ErrorCode::NONE,
+                leader_id: 0,
+                leader_epoch: 0,
+                vote_granted: false,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
+impl VoteResponsePartitionData {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.leader_id) = int32(i).at("leader_id")?;
+        (i, self.leader_epoch) = int32(i).at("leader_epoch")?;
+        (i, self.vote_granted) = boolean(i).at("vote_granted")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -514,7 +576,7 @@ impl VoteResponsePartitionData {
 }
 
 /// In [`VoteResponse::node_endpoints`]; versions 1 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeEndpoint {
     /// `NodeId`.
     pub node_id: i32,
@@ -526,13 +588,27 @@ pub struct NodeEndpoint {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for NodeEndpoint {
+    fn default() -> Self {
+        const {
+            Self {
+                node_id: 0,
+                host: KafkaString::new(),
+                port: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl NodeEndpoint {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, node_id) = int32(i).at("node_id")?;
-        let (i, host) = string(i, true, cx).at("host")?;
-        let (i, port) = uint16(i).at("port")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { node_id, host, port, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.node_id) = int32(i).at("node_id")?;
+        (i, self.host) = string(i, true, cx).at("host")?;
+        (i, self.port) = uint16(i).at("port")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

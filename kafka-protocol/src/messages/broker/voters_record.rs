@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, string_len, tagged_section_len};
 use crate::primitives::parse::{int16, int32, string, uint16, uuid};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     DecodeError, DecodeLimits, EncodeError, Encoder, KafkaString, Message, UnknownTaggedFields,
@@ -53,13 +53,15 @@ impl Message for VotersRecord {
 }
 
 impl VotersRecord {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, version_field) = int16(i).at("version")?;
-        let (i, voters) =
-            array(i, true, Voter::min_len(version), cx, |i, cx| Voter::parse(i, version, cx))
-                .at("voters")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { version: version_field, voters, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.version) = int16(i).at("version")?;
+        (i, self.voters) = array(i, true, Voter::min_len(version), cx, |it: &mut Voter, i, cx| {
+            it.parse(i, version, cx)
+        })
+        .at("voters")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -103,25 +105,18 @@ pub struct Voter {
 }
 
 impl Voter {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, voter_id) = int32(i).at("voter_id")?;
-        let (i, voter_directory_id) = uuid(i).at("voter_directory_id")?;
-        let (i, endpoints) =
-            array(i, true, Endpoint::min_len(version), cx, |i, cx| Endpoint::parse(i, version, cx))
-                .at("endpoints")?;
-        let (i, kraft_version_feature) =
-            KRaftVersionFeature::parse(i, version, cx).at("kraft_version_feature")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                voter_id,
-                voter_directory_id,
-                endpoints,
-                kraft_version_feature,
-                unknown_tagged_fields,
-            },
-        ))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.voter_id) = int32(i).at("voter_id")?;
+        (i, self.voter_directory_id) = uuid(i).at("voter_directory_id")?;
+        (i, self.endpoints) =
+            array(i, true, Endpoint::min_len(version), cx, |it: &mut Endpoint, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("endpoints")?;
+        i = self.kraft_version_feature.parse(i, version, cx).at("kraft_version_feature")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -158,7 +153,7 @@ impl Voter {
 }
 
 /// In [`Voter::endpoints`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     /// `Name`.
     pub name: KafkaString,
@@ -170,13 +165,27 @@ pub struct Endpoint {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for Endpoint {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                host: KafkaString::new(),
+                port: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl Endpoint {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, host) = string(i, true, cx).at("host")?;
-        let (i, port) = uint16(i).at("port")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, host, port, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        (i, self.host) = string(i, true, cx).at("host")?;
+        (i, self.port) = uint16(i).at("port")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -217,11 +226,12 @@ pub struct KRaftVersionFeature {
 }
 
 impl KRaftVersionFeature {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, min_supported_version) = int16(i).at("min_supported_version")?;
-        let (i, max_supported_version) = int16(i).at("max_supported_version")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { min_supported_version, max_supported_version, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.min_supported_version) = int16(i).at("min_supported_version")?;
+        (i, self.max_supported_version) = int16(i).at("max_supported_version")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

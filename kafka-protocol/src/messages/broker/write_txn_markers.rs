@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, string_len, tagged_section_len};
 use crate::primitives::parse::{boolean, error_code_int16, int8, int16, int32, int64, string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, int32_array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, KafkaString,
@@ -30,7 +30,7 @@ impl Message for WriteTxnMarkersRequest {
     const MEMORY_PER_BYTE: usize = memory_per_byte(&[
         (size_of::<WritableTxnMarker>(), 17),
         (size_of::<WritableTxnMarkerTopic>(), 3),
-        (size_of::<i32>(), 4),
+        (Int32Array::MEMORY_PER_BYTE, 1),
         (UnknownTaggedFields::MEMORY_PER_BYTE, 1),
     ]);
 
@@ -58,13 +58,18 @@ impl Request for WriteTxnMarkersRequest {
 }
 
 impl WriteTxnMarkersRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, markers) = array(i, true, WritableTxnMarker::min_len(version), cx, |i, cx| {
-            WritableTxnMarker::parse(i, version, cx)
-        })
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.markers) = array(
+            i,
+            true,
+            WritableTxnMarker::min_len(version),
+            cx,
+            |it: &mut WritableTxnMarker, i, cx| it.parse(i, version, cx),
+        )
         .at("markers")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { markers, unknown_tagged_fields }))
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -92,7 +97,7 @@ impl WriteTxnMarkersRequest {
 }
 
 /// In [`WriteTxnMarkersRequest::markers`]; versions 1 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WritableTxnMarker {
     /// `ProducerId`.
     pub producer_id: i64,
@@ -110,31 +115,42 @@ pub struct WritableTxnMarker {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
-impl WritableTxnMarker {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, producer_id) = int64(i).at("producer_id")?;
-        let (i, producer_epoch) = int16(i).at("producer_epoch")?;
-        let (i, transaction_result) = boolean(i).at("transaction_result")?;
-        let (i, topics) = array(i, true, WritableTxnMarkerTopic::min_len(version), cx, |i, cx| {
-            WritableTxnMarkerTopic::parse(i, version, cx)
-        })
-        .at("topics")?;
-        let (i, coordinator_epoch) = int32(i).at("coordinator_epoch")?;
-        let (i, transaction_version) =
-            if version >= 2 { int8(i).at("transaction_version")? } else { (i, 0) };
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
+impl Default for WritableTxnMarker {
+    fn default() -> Self {
+        const {
             Self {
-                producer_id,
-                producer_epoch,
-                transaction_result,
-                topics,
-                coordinator_epoch,
-                transaction_version,
-                unknown_tagged_fields,
-            },
-        ))
+                producer_id: 0,
+                producer_epoch: 0,
+                transaction_result: false,
+                topics: Vec::new(),
+                coordinator_epoch: 0,
+                transaction_version: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
+impl WritableTxnMarker {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.producer_id) = int64(i).at("producer_id")?;
+        (i, self.producer_epoch) = int16(i).at("producer_epoch")?;
+        (i, self.transaction_result) = boolean(i).at("transaction_result")?;
+        (i, self.topics) = array(
+            i,
+            true,
+            WritableTxnMarkerTopic::min_len(version),
+            cx,
+            |it: &mut WritableTxnMarkerTopic, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        (i, self.coordinator_epoch) = int32(i).at("coordinator_epoch")?;
+        if version >= 2 {
+            (i, self.transaction_version) = int8(i).at("transaction_version")?;
+        }
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -180,7 +196,7 @@ impl WritableTxnMarker {
 }
 
 /// In [`WritableTxnMarker::topics`]; versions 1 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WritableTxnMarkerTopic {
     /// `Name`.
     pub name: KafkaString,
@@ -190,12 +206,25 @@ pub struct WritableTxnMarkerTopic {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for WritableTxnMarkerTopic {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                partition_indexes: Int32Array::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl WritableTxnMarkerTopic {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, partition_indexes) = int32_array(i, true, cx).at("partition_indexes")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, partition_indexes, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        i = int32_array(&mut self.partition_indexes, i, true, cx).at("partition_indexes")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -265,14 +294,18 @@ impl Message for WriteTxnMarkersResponse {
 }
 
 impl WriteTxnMarkersResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, markers) =
-            array(i, true, WritableTxnMarkerResult::min_len(version), cx, |i, cx| {
-                WritableTxnMarkerResult::parse(i, version, cx)
-            })
-            .at("markers")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { markers, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.markers) = array(
+            i,
+            true,
+            WritableTxnMarkerResult::min_len(version),
+            cx,
+            |it: &mut WritableTxnMarkerResult, i, cx| it.parse(i, version, cx),
+        )
+        .at("markers")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -300,7 +333,7 @@ impl WriteTxnMarkersResponse {
 }
 
 /// In [`WriteTxnMarkersResponse::markers`]; versions 1 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WritableTxnMarkerResult {
     /// `ProducerId`.
     pub producer_id: i64,
@@ -310,16 +343,32 @@ pub struct WritableTxnMarkerResult {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for WritableTxnMarkerResult {
+    fn default() -> Self {
+        const {
+            Self {
+                producer_id: 0,
+                topics: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl WritableTxnMarkerResult {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, producer_id) = int64(i).at("producer_id")?;
-        let (i, topics) =
-            array(i, true, WritableTxnMarkerTopicResult::min_len(version), cx, |i, cx| {
-                WritableTxnMarkerTopicResult::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { producer_id, topics, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.producer_id) = int64(i).at("producer_id")?;
+        (i, self.topics) = array(
+            i,
+            true,
+            WritableTxnMarkerTopicResult::min_len(version),
+            cx,
+            |it: &mut WritableTxnMarkerTopicResult, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -353,7 +402,7 @@ impl WritableTxnMarkerResult {
 }
 
 /// In [`WritableTxnMarkerResult::topics`]; versions 1 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WritableTxnMarkerTopicResult {
     /// `Name`.
     pub name: KafkaString,
@@ -363,16 +412,32 @@ pub struct WritableTxnMarkerTopicResult {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for WritableTxnMarkerTopicResult {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl WritableTxnMarkerTopicResult {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, partitions) =
-            array(i, true, WritableTxnMarkerPartitionResult::min_len(version), cx, |i, cx| {
-                WritableTxnMarkerPartitionResult::parse(i, version, cx)
-            })
-            .at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        (i, self.partitions) = array(
+            i,
+            true,
+            WritableTxnMarkerPartitionResult::min_len(version),
+            cx,
+            |it: &mut WritableTxnMarkerPartitionResult, i, cx| it.parse(i, version, cx),
+        )
+        .at("partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -407,7 +472,7 @@ impl WritableTxnMarkerTopicResult {
 }
 
 /// In [`WritableTxnMarkerTopicResult::partitions`]; versions 1 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WritableTxnMarkerPartitionResult {
     /// `PartitionIndex`.
     pub partition_index: i32,
@@ -417,12 +482,25 @@ pub struct WritableTxnMarkerPartitionResult {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for WritableTxnMarkerPartitionResult {
+    fn default() -> Self {
+        const {
+            Self {
+                partition_index: 0,
+                error_code: ErrorCode::NONE,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl WritableTxnMarkerPartitionResult {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { partition_index, error_code, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

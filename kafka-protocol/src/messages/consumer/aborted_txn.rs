@@ -5,7 +5,7 @@
 use bytes::Bytes;
 
 use crate::primitives::parse::int64;
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::{DecodeError, DecodeLimits, EncodeError, Encoder, Message, VersionRange, message};
 
 /// `AbortedTxn`, version 0, never flexible.
@@ -45,12 +45,13 @@ impl Message for AbortedTxn {
 }
 
 impl AbortedTxn {
-    fn parse<'i>(i: &'i [u8], _version: i16, _cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, producer_id) = int64(i).at("producer_id")?;
-        let (i, first_offset) = int64(i).at("first_offset")?;
-        let (i, last_offset) = int64(i).at("last_offset")?;
-        let (i, last_stable_offset) = int64(i).at("last_stable_offset")?;
-        Ok((i, Self { producer_id, first_offset, last_offset, last_stable_offset }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, _cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.producer_id) = int64(i).at("producer_id")?;
+        (i, self.first_offset) = int64(i).at("first_offset")?;
+        (i, self.last_offset) = int64(i).at("last_offset")?;
+        (i, self.last_stable_offset) = int64(i).at("last_stable_offset")?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

@@ -11,8 +11,10 @@ use crate::primitives::encoder::{
 use crate::primitives::parse::{
     error_code_int16, int32, nullable_string, nullable_struct, string, uuid,
 };
-use crate::primitives::parsed::{At, Context, Parsed};
-use crate::primitives::sequence::{array, int32_array, nullable_array, unknown_tagged_fields};
+use crate::primitives::parsed::{At, Context, Rest};
+use crate::primitives::sequence::{
+    array, int32_array, nullable_array, unknown_tagged_fields, value,
+};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, KafkaString,
     Message, Request, UnknownTaggedFields, Uuid, VersionRange, message,
@@ -48,8 +50,8 @@ pub struct ConsumerGroupHeartbeatRequest {
 impl Default for ConsumerGroupHeartbeatRequest {
     fn default() -> Self {
         Self {
-            group_id: KafkaString::default(),
-            member_id: KafkaString::default(),
+            group_id: KafkaString::new(),
+            member_id: KafkaString::new(),
             member_epoch: 0,
             instance_id: None,
             rack_id: None,
@@ -58,7 +60,7 @@ impl Default for ConsumerGroupHeartbeatRequest {
             subscribed_topic_regex: None,
             server_assignor: None,
             topic_partitions: None,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -70,7 +72,7 @@ impl Message for ConsumerGroupHeartbeatRequest {
     const MEMORY_PER_BYTE: usize = memory_per_byte(&[
         (size_of::<KafkaString>(), 1),
         (size_of::<ConsumerGroupHeartbeatRequestTopicPartitions>(), 18),
-        (size_of::<i32>(), 4),
+        (Int32Array::MEMORY_PER_BYTE, 1),
         (UnknownTaggedFields::MEMORY_PER_BYTE, 1),
     ]);
 
@@ -98,47 +100,32 @@ impl Request for ConsumerGroupHeartbeatRequest {
 }
 
 impl ConsumerGroupHeartbeatRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, group_id) = string(i, true, cx).at("group_id")?;
-        let (i, member_id) = string(i, true, cx).at("member_id")?;
-        let (i, member_epoch) = int32(i).at("member_epoch")?;
-        let (i, instance_id) = nullable_string(i, true, cx).at("instance_id")?;
-        let (i, rack_id) = nullable_string(i, true, cx).at("rack_id")?;
-        let (i, rebalance_timeout_ms) = int32(i).at("rebalance_timeout_ms")?;
-        let (i, subscribed_topic_names) =
-            nullable_array(i, true, 1, cx, |i, cx| string(i, true, cx))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.group_id) = string(i, true, cx).at("group_id")?;
+        (i, self.member_id) = string(i, true, cx).at("member_id")?;
+        (i, self.member_epoch) = int32(i).at("member_epoch")?;
+        (i, self.instance_id) = nullable_string(i, true, cx).at("instance_id")?;
+        (i, self.rack_id) = nullable_string(i, true, cx).at("rack_id")?;
+        (i, self.rebalance_timeout_ms) = int32(i).at("rebalance_timeout_ms")?;
+        (i, self.subscribed_topic_names) =
+            nullable_array(i, true, 1, cx, value(|i, cx| string(i, true, cx)))
                 .at("subscribed_topic_names")?;
-        let (i, subscribed_topic_regex) = if version >= 1 {
-            nullable_string(i, true, cx).at("subscribed_topic_regex")?
-        } else {
-            (i, None)
-        };
-        let (i, server_assignor) = nullable_string(i, true, cx).at("server_assignor")?;
-        let (i, topic_partitions) = nullable_array(
+        if version >= 1 {
+            (i, self.subscribed_topic_regex) =
+                nullable_string(i, true, cx).at("subscribed_topic_regex")?;
+        }
+        (i, self.server_assignor) = nullable_string(i, true, cx).at("server_assignor")?;
+        (i, self.topic_partitions) = nullable_array(
             i,
             true,
             ConsumerGroupHeartbeatRequestTopicPartitions::min_len(version),
             cx,
-            |i, cx| ConsumerGroupHeartbeatRequestTopicPartitions::parse(i, version, cx),
+            |it: &mut ConsumerGroupHeartbeatRequestTopicPartitions, i, cx| it.parse(i, version, cx),
         )
         .at("topic_partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                group_id,
-                member_id,
-                member_epoch,
-                instance_id,
-                rack_id,
-                rebalance_timeout_ms,
-                subscribed_topic_names,
-                subscribed_topic_regex,
-                server_assignor,
-                topic_partitions,
-                unknown_tagged_fields,
-            },
-        ))
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -242,7 +229,7 @@ impl ConsumerGroupHeartbeatRequest {
 }
 
 /// In [`ConsumerGroupHeartbeatRequest::topic_partitions`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsumerGroupHeartbeatRequestTopicPartitions {
     /// `TopicId`.
     pub topic_id: Uuid,
@@ -252,12 +239,25 @@ pub struct ConsumerGroupHeartbeatRequestTopicPartitions {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for ConsumerGroupHeartbeatRequestTopicPartitions {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_id: Uuid::ZERO,
+                partitions: Int32Array::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl ConsumerGroupHeartbeatRequestTopicPartitions {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_id) = uuid(i).at("topic_id")?;
-        let (i, partitions) = int32_array(i, true, cx).at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_id, partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_id) = uuid(i).at("topic_id")?;
+        i = int32_array(&mut self.partitions, i, true, cx).at("partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -315,7 +315,7 @@ impl Message for ConsumerGroupHeartbeatResponse {
     const FLEXIBLE_FROM: Option<i16> = Some(0);
     const MEMORY_PER_BYTE: usize = memory_per_byte(&[
         (size_of::<ConsumerGroupHeartbeatResponseTopicPartitions>(), 18),
-        (size_of::<i32>(), 4),
+        (Int32Array::MEMORY_PER_BYTE, 1),
         (UnknownTaggedFields::MEMORY_PER_BYTE, 1),
     ]);
 
@@ -337,29 +337,18 @@ impl Message for ConsumerGroupHeartbeatResponse {
 }
 
 impl ConsumerGroupHeartbeatResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, true, cx).at("error_message")?;
-        let (i, member_id) = nullable_string(i, true, cx).at("member_id")?;
-        let (i, member_epoch) = int32(i).at("member_epoch")?;
-        let (i, heartbeat_interval_ms) = int32(i).at("heartbeat_interval_ms")?;
-        let (i, assignment) =
-            nullable_struct(i, |i| Assignment::parse(i, version, cx)).at("assignment")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                throttle_time_ms,
-                error_code,
-                error_message,
-                member_id,
-                member_epoch,
-                heartbeat_interval_ms,
-                assignment,
-                unknown_tagged_fields,
-            },
-        ))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        (i, self.member_id) = nullable_string(i, true, cx).at("member_id")?;
+        (i, self.member_epoch) = int32(i).at("member_epoch")?;
+        (i, self.heartbeat_interval_ms) = int32(i).at("heartbeat_interval_ms")?;
+        (i, self.assignment) =
+            nullable_struct(i, |it, i| Assignment::parse(it, i, version, cx)).at("assignment")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -412,17 +401,20 @@ pub struct Assignment {
 }
 
 impl Assignment {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_partitions) = array(
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_partitions) = array(
             i,
             true,
             ConsumerGroupHeartbeatResponseTopicPartitions::min_len(version),
             cx,
-            |i, cx| ConsumerGroupHeartbeatResponseTopicPartitions::parse(i, version, cx),
+            |it: &mut ConsumerGroupHeartbeatResponseTopicPartitions, i, cx| {
+                it.parse(i, version, cx)
+            },
         )
         .at("topic_partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_partitions, unknown_tagged_fields }))
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -450,7 +442,7 @@ impl Assignment {
 }
 
 /// In [`Assignment::topic_partitions`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsumerGroupHeartbeatResponseTopicPartitions {
     /// `TopicId`.
     pub topic_id: Uuid,
@@ -460,12 +452,25 @@ pub struct ConsumerGroupHeartbeatResponseTopicPartitions {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for ConsumerGroupHeartbeatResponseTopicPartitions {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_id: Uuid::ZERO,
+                partitions: Int32Array::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl ConsumerGroupHeartbeatResponseTopicPartitions {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_id) = uuid(i).at("topic_id")?;
-        let (i, partitions) = int32_array(i, true, cx).at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_id, partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_id) = uuid(i).at("topic_id")?;
+        i = int32_array(&mut self.partitions, i, true, cx).at("partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, nullable_bytes_len, string_len};
 use crate::primitives::parse::{nullable_bytes, string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, int32_array};
 use crate::{
     DecodeError, DecodeLimits, EncodeError, Encoder, Int32Array, KafkaString, Message,
@@ -28,7 +28,7 @@ impl Message for ConsumerProtocolAssignment {
     const VERSIONS: VersionRange = VersionRange::new(0, 3);
     const FLEXIBLE_FROM: Option<i16> = None;
     const MEMORY_PER_BYTE: usize =
-        memory_per_byte(&[(size_of::<TopicPartition>(), 6), (size_of::<i32>(), 4)]);
+        memory_per_byte(&[(size_of::<TopicPartition>(), 6), (Int32Array::MEMORY_PER_BYTE, 1)]);
 
     fn encoded_len(&self, version: i16) -> usize {
         self.size(version)
@@ -48,14 +48,18 @@ impl Message for ConsumerProtocolAssignment {
 }
 
 impl ConsumerProtocolAssignment {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, assigned_partitions) =
-            array(i, false, TopicPartition::min_len(version), cx, |i, cx| {
-                TopicPartition::parse(i, version, cx)
-            })
-            .at("assigned_partitions")?;
-        let (i, user_data) = nullable_bytes(i, false, cx).at("user_data")?;
-        Ok((i, Self { assigned_partitions, user_data }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.assigned_partitions) = array(
+            i,
+            false,
+            TopicPartition::min_len(version),
+            cx,
+            |it: &mut TopicPartition, i, cx| it.parse(i, version, cx),
+        )
+        .at("assigned_partitions")?;
+        (i, self.user_data) = nullable_bytes(i, false, cx).at("user_data")?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -86,7 +90,7 @@ impl ConsumerProtocolAssignment {
 }
 
 /// In [`ConsumerProtocolAssignment::assigned_partitions`]; versions 0 to 3.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicPartition {
     /// `Topic`.
     pub topic: KafkaString,
@@ -94,11 +98,18 @@ pub struct TopicPartition {
     pub partitions: Int32Array,
 }
 
+impl Default for TopicPartition {
+    fn default() -> Self {
+        const { Self { topic: KafkaString::new(), partitions: Int32Array::new() } }
+    }
+}
+
 impl TopicPartition {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic) = string(i, false, cx).at("topic")?;
-        let (i, partitions) = int32_array(i, false, cx).at("partitions")?;
-        Ok((i, Self { topic, partitions }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic) = string(i, false, cx).at("topic")?;
+        i = int32_array(&mut self.partitions, i, false, cx).at("partitions")?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, nullable_bytes_len, nullable_string_len, string_len};
 use crate::primitives::parse::{int32, nullable_bytes, nullable_string, string};
-use crate::primitives::parsed::{At, Context, Parsed};
-use crate::primitives::sequence::{array, int32_array};
+use crate::primitives::parsed::{At, Context, Rest};
+use crate::primitives::sequence::{array, int32_array, value};
 use crate::{
     DecodeError, DecodeLimits, EncodeError, Encoder, Int32Array, KafkaString, Message,
     VersionRange, message,
@@ -48,7 +48,7 @@ impl Message for ConsumerProtocolSubscription {
     const MEMORY_PER_BYTE: usize = memory_per_byte(&[
         (size_of::<KafkaString>(), 2),
         (size_of::<TopicPartition>(), 6),
-        (size_of::<i32>(), 4),
+        (Int32Array::MEMORY_PER_BYTE, 1),
     ]);
 
     fn encoded_len(&self, version: i16) -> usize {
@@ -69,21 +69,28 @@ impl Message for ConsumerProtocolSubscription {
 }
 
 impl ConsumerProtocolSubscription {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topics) = array(i, false, 2, cx, |i, cx| string(i, false, cx)).at("topics")?;
-        let (i, user_data) = nullable_bytes(i, false, cx).at("user_data")?;
-        let (i, owned_partitions) = if version >= 1 {
-            array(i, false, TopicPartition::min_len(version), cx, |i, cx| {
-                TopicPartition::parse(i, version, cx)
-            })
-            .at("owned_partitions")?
-        } else {
-            (i, Vec::new())
-        };
-        let (i, generation_id) = if version >= 2 { int32(i).at("generation_id")? } else { (i, -1) };
-        let (i, rack_id) =
-            if version >= 3 { nullable_string(i, false, cx).at("rack_id")? } else { (i, None) };
-        Ok((i, Self { topics, user_data, owned_partitions, generation_id, rack_id }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topics) =
+            array(i, false, 2, cx, value(|i, cx| string(i, false, cx))).at("topics")?;
+        (i, self.user_data) = nullable_bytes(i, false, cx).at("user_data")?;
+        if version >= 1 {
+            (i, self.owned_partitions) = array(
+                i,
+                false,
+                TopicPartition::min_len(version),
+                cx,
+                |it: &mut TopicPartition, i, cx| it.parse(i, version, cx),
+            )
+            .at("owned_partitions")?;
+        }
+        if version >= 2 {
+            (i, self.generation_id) = int32(i).at("generation_id")?;
+        }
+        if version >= 3 {
+            (i, self.rack_id) = nullable_string(i, false, cx).at("rack_id")?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -142,7 +149,7 @@ impl ConsumerProtocolSubscription {
 }
 
 /// In [`ConsumerProtocolSubscription::owned_partitions`]; versions 1 to 3.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicPartition {
     /// `Topic`.
     pub topic: KafkaString,
@@ -150,11 +157,18 @@ pub struct TopicPartition {
     pub partitions: Int32Array,
 }
 
+impl Default for TopicPartition {
+    fn default() -> Self {
+        const { Self { topic: KafkaString::new(), partitions: Int32Array::new() } }
+    }
+}
+
 impl TopicPartition {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic) = string(i, false, cx).at("topic")?;
-        let (i, partitions) = int32_array(i, false, cx).at("partitions")?;
-        Ok((i, Self { topic, partitions }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic) = string(i, false, cx).at("topic")?;
+        i = int32_array(&mut self.partitions, i, false, cx).at("partitions")?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

@@ -12,7 +12,7 @@ use crate::primitives::encoder::{
 use crate::primitives::parse::{
     error_code_int16, int8, int32, int64, nullable_records, nullable_string, string, uuid,
 };
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{
     array, int32_array, nullable_array, tagged_fields, unknown_tagged_fields,
 };
@@ -67,8 +67,8 @@ impl Default for FetchRequest {
             session_epoch: -1,
             topics: Vec::new(),
             forgotten_topics_data: Vec::new(),
-            rack_id: KafkaString::default(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            rack_id: KafkaString::new(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -81,7 +81,7 @@ impl Message for FetchRequest {
         (size_of::<FetchTopic>(), 3),
         (size_of::<ForgottenTopic>(), 3),
         (size_of::<FetchPartition>(), 16),
-        (size_of::<i32>(), 4),
+        (Int32Array::MEMORY_PER_BYTE, 1),
         (UnknownTaggedFields::MEMORY_PER_BYTE, 1),
     ]);
 
@@ -109,69 +109,54 @@ impl Request for FetchRequest {
 }
 
 impl FetchRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 12;
-        let (i, replica_id) = if version <= 14 { int32(i).at("replica_id")? } else { (i, -1) };
-        let (i, max_wait_ms) = int32(i).at("max_wait_ms")?;
-        let (i, min_bytes) = int32(i).at("min_bytes")?;
-        let (i, max_bytes) = int32(i).at("max_bytes")?;
-        let (i, isolation_level) = int8(i).at("isolation_level")?;
-        let (i, session_id) = if version >= 7 { int32(i).at("session_id")? } else { (i, 0) };
-        let (i, session_epoch) = if version >= 7 { int32(i).at("session_epoch")? } else { (i, -1) };
-        let (i, topics) = array(i, flexible, FetchTopic::min_len(version), cx, |i, cx| {
-            FetchTopic::parse(i, version, cx)
-        })
-        .at("topics")?;
-        let (i, forgotten_topics_data) = if version >= 7 {
-            array(i, flexible, ForgottenTopic::min_len(version), cx, |i, cx| {
-                ForgottenTopic::parse(i, version, cx)
+        if version <= 14 {
+            (i, self.replica_id) = int32(i).at("replica_id")?;
+        }
+        (i, self.max_wait_ms) = int32(i).at("max_wait_ms")?;
+        (i, self.min_bytes) = int32(i).at("min_bytes")?;
+        (i, self.max_bytes) = int32(i).at("max_bytes")?;
+        (i, self.isolation_level) = int8(i).at("isolation_level")?;
+        if version >= 7 {
+            (i, self.session_id) = int32(i).at("session_id")?;
+        }
+        if version >= 7 {
+            (i, self.session_epoch) = int32(i).at("session_epoch")?;
+        }
+        (i, self.topics) =
+            array(i, flexible, FetchTopic::min_len(version), cx, |it: &mut FetchTopic, i, cx| {
+                it.parse(i, version, cx)
             })
-            .at("forgotten_topics_data")?
-        } else {
-            (i, Vec::new())
-        };
-        let (i, rack_id) = if version >= 11 {
-            string(i, flexible, cx).at("rack_id")?
-        } else {
-            (i, KafkaString::default())
-        };
-        let mut cluster_id = None;
-        let mut replica_state = ReplicaState::default();
-        let (i, unknown_tagged_fields) = if flexible {
-            tagged_fields(i, cx, |tag, i, cx| match tag {
+            .at("topics")?;
+        if version >= 7 {
+            (i, self.forgotten_topics_data) = array(
+                i,
+                flexible,
+                ForgottenTopic::min_len(version),
+                cx,
+                |it: &mut ForgottenTopic, i, cx| it.parse(i, version, cx),
+            )
+            .at("forgotten_topics_data")?;
+        }
+        if version >= 11 {
+            (i, self.rack_id) = string(i, flexible, cx).at("rack_id")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = tagged_fields(i, cx, |tag, mut i, cx| match tag {
                 0 => {
-                    let (i, value) = nullable_string(i, flexible, cx).at("cluster_id")?;
-                    cluster_id = value;
+                    (i, self.cluster_id) = nullable_string(i, flexible, cx).at("cluster_id")?;
                     Ok((i, true))
                 }
                 1 if version >= 15 => {
-                    let (i, value) = ReplicaState::parse(i, version, cx).at("replica_state")?;
-                    replica_state = value;
+                    i = self.replica_state.parse(i, version, cx).at("replica_state")?;
                     Ok((i, true))
                 }
                 _ => Ok((i, false)),
-            })?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self {
-                cluster_id,
-                replica_id,
-                replica_state,
-                max_wait_ms,
-                min_bytes,
-                max_bytes,
-                isolation_level,
-                session_id,
-                session_epoch,
-                topics,
-                forgotten_topics_data,
-                rack_id,
-                unknown_tagged_fields,
-            },
-        ))
+            })?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -298,17 +283,18 @@ impl Default for ReplicaState {
         Self {
             replica_id: -1,
             replica_epoch: -1,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
 
 impl ReplicaState {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, replica_id) = int32(i).at("replica_id")?;
-        let (i, replica_epoch) = int64(i).at("replica_epoch")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { replica_id, replica_epoch, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.replica_id) = int32(i).at("replica_id")?;
+        (i, self.replica_epoch) = int64(i).at("replica_epoch")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -330,7 +316,7 @@ impl ReplicaState {
 }
 
 /// In [`FetchRequest::topics`]; versions 4 to 18.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchTopic {
     /// `Topic`; versions 4 to 12, dropped from others.
     pub topic: KafkaString,
@@ -342,25 +328,41 @@ pub struct FetchTopic {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for FetchTopic {
+    fn default() -> Self {
+        const {
+            Self {
+                topic: KafkaString::new(),
+                topic_id: Uuid::ZERO,
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl FetchTopic {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 12;
-        let (i, topic) = if version <= 12 {
-            string(i, flexible, cx).at("topic")?
-        } else {
-            (i, KafkaString::default())
-        };
-        let (i, topic_id) = if version >= 13 { uuid(i).at("topic_id")? } else { (i, Uuid::ZERO) };
-        let (i, partitions) = array(i, flexible, FetchPartition::min_len(version), cx, |i, cx| {
-            FetchPartition::parse(i, version, cx)
-        })
+        if version <= 12 {
+            (i, self.topic) = string(i, flexible, cx).at("topic")?;
+        }
+        if version >= 13 {
+            (i, self.topic_id) = uuid(i).at("topic_id")?;
+        }
+        (i, self.partitions) = array(
+            i,
+            flexible,
+            FetchPartition::min_len(version),
+            cx,
+            |it: &mut FetchPartition, i, cx| it.parse(i, version, cx),
+        )
         .at("partitions")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { topic, topic_id, partitions, unknown_tagged_fields }))
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -441,65 +443,52 @@ pub struct FetchPartition {
 
 impl Default for FetchPartition {
     fn default() -> Self {
-        Self {
-            partition: 0,
-            current_leader_epoch: -1,
-            fetch_offset: 0,
-            last_fetched_epoch: -1,
-            log_start_offset: -1,
-            partition_max_bytes: 0,
-            replica_directory_id: Uuid::ZERO,
-            high_watermark: i64::MAX,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                partition: 0,
+                current_leader_epoch: -1,
+                fetch_offset: 0,
+                last_fetched_epoch: -1,
+                log_start_offset: -1,
+                partition_max_bytes: 0,
+                replica_directory_id: Uuid::ZERO,
+                high_watermark: i64::MAX,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl FetchPartition {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 12;
-        let (i, partition) = int32(i).at("partition")?;
-        let (i, current_leader_epoch) =
-            if version >= 9 { int32(i).at("current_leader_epoch")? } else { (i, -1) };
-        let (i, fetch_offset) = int64(i).at("fetch_offset")?;
-        let (i, last_fetched_epoch) =
-            if version >= 12 { int32(i).at("last_fetched_epoch")? } else { (i, -1) };
-        let (i, log_start_offset) =
-            if version >= 5 { int64(i).at("log_start_offset")? } else { (i, -1) };
-        let (i, partition_max_bytes) = int32(i).at("partition_max_bytes")?;
-        let mut replica_directory_id = Uuid::ZERO;
-        let mut high_watermark = i64::MAX;
-        let (i, unknown_tagged_fields) = if flexible {
-            tagged_fields(i, cx, |tag, i, _cx| match tag {
+        (i, self.partition) = int32(i).at("partition")?;
+        if version >= 9 {
+            (i, self.current_leader_epoch) = int32(i).at("current_leader_epoch")?;
+        }
+        (i, self.fetch_offset) = int64(i).at("fetch_offset")?;
+        if version >= 12 {
+            (i, self.last_fetched_epoch) = int32(i).at("last_fetched_epoch")?;
+        }
+        if version >= 5 {
+            (i, self.log_start_offset) = int64(i).at("log_start_offset")?;
+        }
+        (i, self.partition_max_bytes) = int32(i).at("partition_max_bytes")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = tagged_fields(i, cx, |tag, mut i, _cx| match tag {
                 0 if version >= 17 => {
-                    let (i, value) = uuid(i).at("replica_directory_id")?;
-                    replica_directory_id = value;
+                    (i, self.replica_directory_id) = uuid(i).at("replica_directory_id")?;
                     Ok((i, true))
                 }
                 1 if version >= 18 => {
-                    let (i, value) = int64(i).at("high_watermark")?;
-                    high_watermark = value;
+                    (i, self.high_watermark) = int64(i).at("high_watermark")?;
                     Ok((i, true))
                 }
                 _ => Ok((i, false)),
-            })?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self {
-                partition,
-                current_leader_epoch,
-                fetch_offset,
-                last_fetched_epoch,
-                log_start_offset,
-                partition_max_bytes,
-                replica_directory_id,
-                high_watermark,
-                unknown_tagged_fields,
-            },
-        ))
+            })?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -584,7 +573,7 @@ impl FetchPartition {
 }
 
 /// In [`FetchRequest::forgotten_topics_data`]; versions 7 to 18.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForgottenTopic {
     /// `Topic`; versions 7 to 12, dropped from others.
     pub topic: KafkaString,
@@ -596,22 +585,34 @@ pub struct ForgottenTopic {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for ForgottenTopic {
+    fn default() -> Self {
+        const {
+            Self {
+                topic: KafkaString::new(),
+                topic_id: Uuid::ZERO,
+                partitions: Int32Array::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl ForgottenTopic {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 12;
-        let (i, topic) = if version <= 12 {
-            string(i, flexible, cx).at("topic")?
-        } else {
-            (i, KafkaString::default())
-        };
-        let (i, topic_id) = if version >= 13 { uuid(i).at("topic_id")? } else { (i, Uuid::ZERO) };
-        let (i, partitions) = int32_array(i, flexible, cx).at("partitions")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { topic, topic_id, partitions, unknown_tagged_fields }))
+        if version <= 12 {
+            (i, self.topic) = string(i, flexible, cx).at("topic")?;
+        }
+        if version >= 13 {
+            (i, self.topic_id) = uuid(i).at("topic_id")?;
+        }
+        i = int32_array(&mut self.partitions, i, flexible, cx).at("partitions")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -708,45 +709,41 @@ impl Message for FetchResponse {
 }
 
 impl FetchResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 12;
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) =
-            if version >= 7 { error_code_int16(i).at("error_code")? } else { (i, ErrorCode::NONE) };
-        let (i, session_id) = if version >= 7 { int32(i).at("session_id")? } else { (i, 0) };
-        let (i, responses) =
-            array(i, flexible, FetchableTopicResponse::min_len(version), cx, |i, cx| {
-                FetchableTopicResponse::parse(i, version, cx)
-            })
-            .at("responses")?;
-        let mut node_endpoints = Vec::new();
-        let (i, unknown_tagged_fields) = if flexible {
-            tagged_fields(i, cx, |tag, i, cx| match tag {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        if version >= 7 {
+            (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        }
+        if version >= 7 {
+            (i, self.session_id) = int32(i).at("session_id")?;
+        }
+        (i, self.responses) = array(
+            i,
+            flexible,
+            FetchableTopicResponse::min_len(version),
+            cx,
+            |it: &mut FetchableTopicResponse, i, cx| it.parse(i, version, cx),
+        )
+        .at("responses")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = tagged_fields(i, cx, |tag, mut i, cx| match tag {
                 0 if version >= 16 => {
-                    let (i, value) =
-                        array(i, flexible, NodeEndpoint::min_len(version), cx, |i, cx| {
-                            NodeEndpoint::parse(i, version, cx)
-                        })
-                        .at("node_endpoints")?;
-                    node_endpoints = value;
+                    (i, self.node_endpoints) = array(
+                        i,
+                        flexible,
+                        NodeEndpoint::min_len(version),
+                        cx,
+                        |it: &mut NodeEndpoint, i, cx| it.parse(i, version, cx),
+                    )
+                    .at("node_endpoints")?;
                     Ok((i, true))
                 }
                 _ => Ok((i, false)),
-            })?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self {
-                throttle_time_ms,
-                error_code,
-                session_id,
-                responses,
-                node_endpoints,
-                unknown_tagged_fields,
-            },
-        ))
+            })?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -829,7 +826,7 @@ impl FetchResponse {
 }
 
 /// In [`FetchResponse::responses`]; versions 4 to 18.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchableTopicResponse {
     /// `Topic`; versions 4 to 12, dropped from others.
     pub topic: KafkaString,
@@ -841,25 +838,41 @@ pub struct FetchableTopicResponse {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for FetchableTopicResponse {
+    fn default() -> Self {
+        const {
+            Self {
+                topic: KafkaString::new(),
+                topic_id: Uuid::ZERO,
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl FetchableTopicResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 12;
-        let (i, topic) = if version <= 12 {
-            string(i, flexible, cx).at("topic")?
-        } else {
-            (i, KafkaString::default())
-        };
-        let (i, topic_id) = if version >= 13 { uuid(i).at("topic_id")? } else { (i, Uuid::ZERO) };
-        let (i, partitions) = array(i, flexible, PartitionData::min_len(version), cx, |i, cx| {
-            PartitionData::parse(i, version, cx)
-        })
+        if version <= 12 {
+            (i, self.topic) = string(i, flexible, cx).at("topic")?;
+        }
+        if version >= 13 {
+            (i, self.topic_id) = uuid(i).at("topic_id")?;
+        }
+        (i, self.partitions) = array(
+            i,
+            flexible,
+            PartitionData::min_len(version),
+            cx,
+            |it: &mut PartitionData, i, cx| it.parse(i, version, cx),
+        )
         .at("partitions")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { topic, topic_id, partitions, unknown_tagged_fields }))
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -958,71 +971,52 @@ impl Default for PartitionData {
             aborted_transactions: Some(Vec::new()),
             preferred_read_replica: -1,
             records: None,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
 
 impl PartitionData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 12;
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, high_watermark) = int64(i).at("high_watermark")?;
-        let (i, last_stable_offset) = int64(i).at("last_stable_offset")?;
-        let (i, log_start_offset) =
-            if version >= 5 { int64(i).at("log_start_offset")? } else { (i, -1) };
-        let (i, aborted_transactions) =
-            nullable_array(i, flexible, AbortedTransaction::min_len(version), cx, |i, cx| {
-                AbortedTransaction::parse(i, version, cx)
-            })
-            .at("aborted_transactions")?;
-        let (i, preferred_read_replica) =
-            if version >= 11 { int32(i).at("preferred_read_replica")? } else { (i, -1) };
-        let (i, records) = nullable_records(i, flexible, cx).at("records")?;
-        let mut diverging_epoch = EpochEndOffset::default();
-        let mut current_leader = LeaderIdAndEpoch::default();
-        let mut snapshot_id = SnapshotId::default();
-        let (i, unknown_tagged_fields) = if flexible {
-            tagged_fields(i, cx, |tag, i, cx| match tag {
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.high_watermark) = int64(i).at("high_watermark")?;
+        (i, self.last_stable_offset) = int64(i).at("last_stable_offset")?;
+        if version >= 5 {
+            (i, self.log_start_offset) = int64(i).at("log_start_offset")?;
+        }
+        (i, self.aborted_transactions) = nullable_array(
+            i,
+            flexible,
+            AbortedTransaction::min_len(version),
+            cx,
+            |it: &mut AbortedTransaction, i, cx| it.parse(i, version, cx),
+        )
+        .at("aborted_transactions")?;
+        if version >= 11 {
+            (i, self.preferred_read_replica) = int32(i).at("preferred_read_replica")?;
+        }
+        (i, self.records) = nullable_records(i, flexible, cx).at("records")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = tagged_fields(i, cx, |tag, mut i, cx| match tag {
                 0 => {
-                    let (i, value) = EpochEndOffset::parse(i, version, cx).at("diverging_epoch")?;
-                    diverging_epoch = value;
+                    i = self.diverging_epoch.parse(i, version, cx).at("diverging_epoch")?;
                     Ok((i, true))
                 }
                 1 => {
-                    let (i, value) =
-                        LeaderIdAndEpoch::parse(i, version, cx).at("current_leader")?;
-                    current_leader = value;
+                    i = self.current_leader.parse(i, version, cx).at("current_leader")?;
                     Ok((i, true))
                 }
                 2 => {
-                    let (i, value) = SnapshotId::parse(i, version, cx).at("snapshot_id")?;
-                    snapshot_id = value;
+                    i = self.snapshot_id.parse(i, version, cx).at("snapshot_id")?;
                     Ok((i, true))
                 }
                 _ => Ok((i, false)),
-            })?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self {
-                partition_index,
-                error_code,
-                high_watermark,
-                last_stable_offset,
-                log_start_offset,
-                diverging_epoch,
-                current_leader,
-                snapshot_id,
-                aborted_transactions,
-                preferred_read_replica,
-                records,
-                unknown_tagged_fields,
-            },
-        ))
+            })?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -1158,16 +1152,17 @@ pub struct EpochEndOffset {
 
 impl Default for EpochEndOffset {
     fn default() -> Self {
-        Self { epoch: -1, end_offset: -1, unknown_tagged_fields: UnknownTaggedFields::default() }
+        Self { epoch: -1, end_offset: -1, unknown_tagged_fields: UnknownTaggedFields::new() }
     }
 }
 
 impl EpochEndOffset {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, epoch) = int32(i).at("epoch")?;
-        let (i, end_offset) = int64(i).at("end_offset")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { epoch, end_offset, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.epoch) = int32(i).at("epoch")?;
+        (i, self.end_offset) = int64(i).at("end_offset")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -1201,20 +1196,17 @@ pub struct LeaderIdAndEpoch {
 
 impl Default for LeaderIdAndEpoch {
     fn default() -> Self {
-        Self {
-            leader_id: -1,
-            leader_epoch: -1,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
-        }
+        Self { leader_id: -1, leader_epoch: -1, unknown_tagged_fields: UnknownTaggedFields::new() }
     }
 }
 
 impl LeaderIdAndEpoch {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, leader_id) = int32(i).at("leader_id")?;
-        let (i, leader_epoch) = int32(i).at("leader_epoch")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { leader_id, leader_epoch, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.leader_id) = int32(i).at("leader_id")?;
+        (i, self.leader_epoch) = int32(i).at("leader_epoch")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -1248,16 +1240,17 @@ pub struct SnapshotId {
 
 impl Default for SnapshotId {
     fn default() -> Self {
-        Self { end_offset: -1, epoch: -1, unknown_tagged_fields: UnknownTaggedFields::default() }
+        Self { end_offset: -1, epoch: -1, unknown_tagged_fields: UnknownTaggedFields::new() }
     }
 }
 
 impl SnapshotId {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, end_offset) = int64(i).at("end_offset")?;
-        let (i, epoch) = int32(i).at("epoch")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { end_offset, epoch, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.end_offset) = int64(i).at("end_offset")?;
+        (i, self.epoch) = int32(i).at("epoch")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -1279,7 +1272,7 @@ impl SnapshotId {
 }
 
 /// In [`PartitionData::aborted_transactions`]; versions 4 to 18.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AbortedTransaction {
     /// `ProducerId`.
     pub producer_id: i64,
@@ -1289,17 +1282,28 @@ pub struct AbortedTransaction {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for AbortedTransaction {
+    fn default() -> Self {
+        const {
+            Self {
+                producer_id: 0,
+                first_offset: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl AbortedTransaction {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 12;
-        let (i, producer_id) = int64(i).at("producer_id")?;
-        let (i, first_offset) = int64(i).at("first_offset")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { producer_id, first_offset, unknown_tagged_fields }))
+        (i, self.producer_id) = int64(i).at("producer_id")?;
+        (i, self.first_offset) = int64(i).at("first_offset")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -1337,7 +1341,7 @@ impl AbortedTransaction {
 }
 
 /// In [`FetchResponse::node_endpoints`]; versions 16 to 18.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeEndpoint {
     /// `NodeId`.
     pub node_id: i32,
@@ -1351,14 +1355,29 @@ pub struct NodeEndpoint {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for NodeEndpoint {
+    fn default() -> Self {
+        const {
+            Self {
+                node_id: 0,
+                host: KafkaString::new(),
+                port: 0,
+                rack: None,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl NodeEndpoint {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, node_id) = int32(i).at("node_id")?;
-        let (i, host) = string(i, true, cx).at("host")?;
-        let (i, port) = int32(i).at("port")?;
-        let (i, rack) = nullable_string(i, true, cx).at("rack")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { node_id, host, port, rack, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.node_id) = int32(i).at("node_id")?;
+        (i, self.host) = string(i, true, cx).at("host")?;
+        (i, self.port) = int32(i).at("port")?;
+        (i, self.rack) = nullable_string(i, true, cx).at("rack")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

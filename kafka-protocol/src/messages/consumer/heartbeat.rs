@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{nullable_string_len, string_len, tagged_section_len};
 use crate::primitives::parse::{error_code_int16, int32, nullable_string, string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::unknown_tagged_fields;
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -59,25 +59,20 @@ impl Request for HeartbeatRequest {
 }
 
 impl HeartbeatRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 4;
-        let (i, group_id) = string(i, flexible, cx).at("group_id")?;
-        let (i, generation_id) = int32(i).at("generation_id")?;
-        let (i, member_id) = string(i, flexible, cx).at("member_id")?;
-        let (i, group_instance_id) = if version >= 3 {
-            nullable_string(i, flexible, cx).at("group_instance_id")?
-        } else {
-            (i, None)
-        };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self { group_id, generation_id, member_id, group_instance_id, unknown_tagged_fields },
-        ))
+        (i, self.group_id) = string(i, flexible, cx).at("group_id")?;
+        (i, self.generation_id) = int32(i).at("generation_id")?;
+        (i, self.member_id) = string(i, flexible, cx).at("member_id")?;
+        if version >= 3 {
+            (i, self.group_instance_id) =
+                nullable_string(i, flexible, cx).at("group_instance_id")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -156,17 +151,17 @@ impl Message for HeartbeatResponse {
 }
 
 impl HeartbeatResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 4;
-        let (i, throttle_time_ms) =
-            if version >= 1 { int32(i).at("throttle_time_ms")? } else { (i, 0) };
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { throttle_time_ms, error_code, unknown_tagged_fields }))
+        if version >= 1 {
+            (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        }
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

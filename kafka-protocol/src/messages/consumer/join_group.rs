@@ -11,7 +11,7 @@ use crate::primitives::encoder::{
 use crate::primitives::parse::{
     boolean, bytes, error_code_int16, int32, null_if, nullable_string, string,
 };
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -44,15 +44,15 @@ pub struct JoinGroupRequest {
 impl Default for JoinGroupRequest {
     fn default() -> Self {
         Self {
-            group_id: KafkaString::default(),
+            group_id: KafkaString::new(),
             session_timeout_ms: 0,
             rebalance_timeout_ms: -1,
-            member_id: KafkaString::default(),
+            member_id: KafkaString::new(),
             group_instance_id: None,
-            protocol_type: KafkaString::default(),
+            protocol_type: KafkaString::new(),
             protocols: Vec::new(),
             reason: None,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -90,45 +90,35 @@ impl Request for JoinGroupRequest {
 }
 
 impl JoinGroupRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 6;
-        let (i, group_id) = string(i, flexible, cx).at("group_id")?;
-        let (i, session_timeout_ms) = int32(i).at("session_timeout_ms")?;
-        let (i, rebalance_timeout_ms) =
-            if version >= 1 { int32(i).at("rebalance_timeout_ms")? } else { (i, -1) };
-        let (i, member_id) = string(i, flexible, cx).at("member_id")?;
-        let (i, group_instance_id) = if version >= 5 {
-            nullable_string(i, flexible, cx).at("group_instance_id")?
-        } else {
-            (i, None)
-        };
-        let (i, protocol_type) = string(i, flexible, cx).at("protocol_type")?;
-        let (i, protocols) =
-            array(i, flexible, JoinGroupRequestProtocol::min_len(version), cx, |i, cx| {
-                JoinGroupRequestProtocol::parse(i, version, cx)
-            })
-            .at("protocols")?;
-        let (i, reason) =
-            if version >= 8 { nullable_string(i, flexible, cx).at("reason")? } else { (i, None) };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
+        (i, self.group_id) = string(i, flexible, cx).at("group_id")?;
+        (i, self.session_timeout_ms) = int32(i).at("session_timeout_ms")?;
+        if version >= 1 {
+            (i, self.rebalance_timeout_ms) = int32(i).at("rebalance_timeout_ms")?;
+        }
+        (i, self.member_id) = string(i, flexible, cx).at("member_id")?;
+        if version >= 5 {
+            (i, self.group_instance_id) =
+                nullable_string(i, flexible, cx).at("group_instance_id")?;
+        }
+        (i, self.protocol_type) = string(i, flexible, cx).at("protocol_type")?;
+        (i, self.protocols) = array(
             i,
-            Self {
-                group_id,
-                session_timeout_ms,
-                rebalance_timeout_ms,
-                member_id,
-                group_instance_id,
-                protocol_type,
-                protocols,
-                reason,
-                unknown_tagged_fields,
-            },
-        ))
+            flexible,
+            JoinGroupRequestProtocol::min_len(version),
+            cx,
+            |it: &mut JoinGroupRequestProtocol, i, cx| it.parse(i, version, cx),
+        )
+        .at("protocols")?;
+        if version >= 8 {
+            (i, self.reason) = nullable_string(i, flexible, cx).at("reason")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -195,7 +185,7 @@ impl JoinGroupRequest {
 }
 
 /// In [`JoinGroupRequest::protocols`]; versions 0 to 9.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JoinGroupRequestProtocol {
     /// `Name`.
     pub name: KafkaString,
@@ -205,17 +195,28 @@ pub struct JoinGroupRequestProtocol {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for JoinGroupRequestProtocol {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                metadata: Bytes::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl JoinGroupRequestProtocol {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 6;
-        let (i, name) = string(i, flexible, cx).at("name")?;
-        let (i, metadata) = bytes(i, flexible, cx).at("metadata")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { name, metadata, unknown_tagged_fields }))
+        (i, self.name) = string(i, flexible, cx).at("name")?;
+        (i, self.metadata) = bytes(i, flexible, cx).at("metadata")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -286,12 +287,12 @@ impl Default for JoinGroupResponse {
             error_code: ErrorCode::NONE,
             generation_id: -1,
             protocol_type: None,
-            protocol_name: Some(KafkaString::default()),
-            leader: KafkaString::default(),
+            protocol_name: Some(KafkaString::new()),
+            leader: KafkaString::new(),
             skip_assignment: false,
-            member_id: KafkaString::default(),
+            member_id: KafkaString::new(),
             members: Vec::new(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -323,48 +324,36 @@ impl Message for JoinGroupResponse {
 }
 
 impl JoinGroupResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 6;
-        let (i, throttle_time_ms) =
-            if version >= 2 { int32(i).at("throttle_time_ms")? } else { (i, 0) };
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, generation_id) = int32(i).at("generation_id")?;
-        let (i, protocol_type) = if version >= 7 {
-            nullable_string(i, flexible, cx).at("protocol_type")?
-        } else {
-            (i, None)
-        };
-        let (i, protocol_name) =
+        if version >= 2 {
+            (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        }
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.generation_id) = int32(i).at("generation_id")?;
+        if version >= 7 {
+            (i, self.protocol_type) = nullable_string(i, flexible, cx).at("protocol_type")?;
+        }
+        (i, self.protocol_name) =
             null_if(version >= 7, i, nullable_string(i, flexible, cx)).at("protocol_name")?;
-        let (i, leader) = string(i, flexible, cx).at("leader")?;
-        let (i, skip_assignment) =
-            if version >= 9 { boolean(i).at("skip_assignment")? } else { (i, false) };
-        let (i, member_id) = string(i, flexible, cx).at("member_id")?;
-        let (i, members) =
-            array(i, flexible, JoinGroupResponseMember::min_len(version), cx, |i, cx| {
-                JoinGroupResponseMember::parse(i, version, cx)
-            })
-            .at("members")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
+        (i, self.leader) = string(i, flexible, cx).at("leader")?;
+        if version >= 9 {
+            (i, self.skip_assignment) = boolean(i).at("skip_assignment")?;
+        }
+        (i, self.member_id) = string(i, flexible, cx).at("member_id")?;
+        (i, self.members) = array(
             i,
-            Self {
-                throttle_time_ms,
-                error_code,
-                generation_id,
-                protocol_type,
-                protocol_name,
-                leader,
-                skip_assignment,
-                member_id,
-                members,
-                unknown_tagged_fields,
-            },
-        ))
+            flexible,
+            JoinGroupResponseMember::min_len(version),
+            cx,
+            |it: &mut JoinGroupResponseMember, i, cx| it.parse(i, version, cx),
+        )
+        .at("members")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -439,7 +428,7 @@ impl JoinGroupResponse {
 }
 
 /// In [`JoinGroupResponse::members`]; versions 0 to 9.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JoinGroupResponseMember {
     /// `MemberId`.
     pub member_id: KafkaString,
@@ -451,22 +440,33 @@ pub struct JoinGroupResponseMember {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for JoinGroupResponseMember {
+    fn default() -> Self {
+        const {
+            Self {
+                member_id: KafkaString::new(),
+                group_instance_id: None,
+                metadata: Bytes::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl JoinGroupResponseMember {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 6;
-        let (i, member_id) = string(i, flexible, cx).at("member_id")?;
-        let (i, group_instance_id) = if version >= 5 {
-            nullable_string(i, flexible, cx).at("group_instance_id")?
-        } else {
-            (i, None)
-        };
-        let (i, metadata) = bytes(i, flexible, cx).at("metadata")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { member_id, group_instance_id, metadata, unknown_tagged_fields }))
+        (i, self.member_id) = string(i, flexible, cx).at("member_id")?;
+        if version >= 5 {
+            (i, self.group_instance_id) =
+                nullable_string(i, flexible, cx).at("group_instance_id")?;
+        }
+        (i, self.metadata) = bytes(i, flexible, cx).at("metadata")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

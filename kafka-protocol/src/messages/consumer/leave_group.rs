@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, nullable_string_len, string_len, tagged_section_len};
 use crate::primitives::parse::{error_code_int16, int32, nullable_string, string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -60,28 +60,27 @@ impl Request for LeaveGroupRequest {
 }
 
 impl LeaveGroupRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 4;
-        let (i, group_id) = string(i, flexible, cx).at("group_id")?;
-        let (i, member_id) = if version <= 2 {
-            string(i, flexible, cx).at("member_id")?
-        } else {
-            (i, KafkaString::default())
-        };
-        let (i, members) = if version >= 3 {
-            array(i, flexible, MemberIdentity::min_len(version), cx, |i, cx| {
-                MemberIdentity::parse(i, version, cx)
-            })
-            .at("members")?
-        } else {
-            (i, Vec::new())
-        };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { group_id, member_id, members, unknown_tagged_fields }))
+        (i, self.group_id) = string(i, flexible, cx).at("group_id")?;
+        if version <= 2 {
+            (i, self.member_id) = string(i, flexible, cx).at("member_id")?;
+        }
+        if version >= 3 {
+            (i, self.members) = array(
+                i,
+                flexible,
+                MemberIdentity::min_len(version),
+                cx,
+                |it: &mut MemberIdentity, i, cx| it.parse(i, version, cx),
+            )
+            .at("members")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -133,7 +132,7 @@ impl LeaveGroupRequest {
 }
 
 /// In [`LeaveGroupRequest::members`]; versions 3 to 5.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberIdentity {
     /// `MemberId`.
     pub member_id: KafkaString,
@@ -145,19 +144,32 @@ pub struct MemberIdentity {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for MemberIdentity {
+    fn default() -> Self {
+        const {
+            Self {
+                member_id: KafkaString::new(),
+                group_instance_id: None,
+                reason: None,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl MemberIdentity {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 4;
-        let (i, member_id) = string(i, flexible, cx).at("member_id")?;
-        let (i, group_instance_id) = nullable_string(i, flexible, cx).at("group_instance_id")?;
-        let (i, reason) =
-            if version >= 5 { nullable_string(i, flexible, cx).at("reason")? } else { (i, None) };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { member_id, group_instance_id, reason, unknown_tagged_fields }))
+        (i, self.member_id) = string(i, flexible, cx).at("member_id")?;
+        (i, self.group_instance_id) = nullable_string(i, flexible, cx).at("group_instance_id")?;
+        if version >= 5 {
+            (i, self.reason) = nullable_string(i, flexible, cx).at("reason")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -246,25 +258,27 @@ impl Message for LeaveGroupResponse {
 }
 
 impl LeaveGroupResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 4;
-        let (i, throttle_time_ms) =
-            if version >= 1 { int32(i).at("throttle_time_ms")? } else { (i, 0) };
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, members) = if version >= 3 {
-            array(i, flexible, MemberResponse::min_len(version), cx, |i, cx| {
-                MemberResponse::parse(i, version, cx)
-            })
-            .at("members")?
-        } else {
-            (i, Vec::new())
-        };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { throttle_time_ms, error_code, members, unknown_tagged_fields }))
+        if version >= 1 {
+            (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        }
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        if version >= 3 {
+            (i, self.members) = array(
+                i,
+                flexible,
+                MemberResponse::min_len(version),
+                cx,
+                |it: &mut MemberResponse, i, cx| it.parse(i, version, cx),
+            )
+            .at("members")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -327,27 +341,28 @@ pub struct MemberResponse {
 
 impl Default for MemberResponse {
     fn default() -> Self {
-        Self {
-            member_id: KafkaString::default(),
-            group_instance_id: Some(KafkaString::default()),
-            error_code: ErrorCode::NONE,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                member_id: KafkaString::new(),
+                group_instance_id: Some(KafkaString::new()),
+                error_code: ErrorCode::NONE,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl MemberResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 4;
-        let (i, member_id) = string(i, flexible, cx).at("member_id")?;
-        let (i, group_instance_id) = nullable_string(i, flexible, cx).at("group_instance_id")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { member_id, group_instance_id, error_code, unknown_tagged_fields }))
+        (i, self.member_id) = string(i, flexible, cx).at("member_id")?;
+        (i, self.group_instance_id) = nullable_string(i, flexible, cx).at("group_instance_id")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, string_len, tagged_section_len};
 use crate::primitives::parse::{error_code_int16, int8, int32, int64, string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -63,22 +63,28 @@ impl Request for ListOffsetsRequest {
 }
 
 impl ListOffsetsRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 6;
-        let (i, replica_id) = int32(i).at("replica_id")?;
-        let (i, isolation_level) =
-            if version >= 2 { int8(i).at("isolation_level")? } else { (i, 0) };
-        let (i, topics) = array(i, flexible, ListOffsetsTopic::min_len(version), cx, |i, cx| {
-            ListOffsetsTopic::parse(i, version, cx)
-        })
+        (i, self.replica_id) = int32(i).at("replica_id")?;
+        if version >= 2 {
+            (i, self.isolation_level) = int8(i).at("isolation_level")?;
+        }
+        (i, self.topics) = array(
+            i,
+            flexible,
+            ListOffsetsTopic::min_len(version),
+            cx,
+            |it: &mut ListOffsetsTopic, i, cx| it.parse(i, version, cx),
+        )
         .at("topics")?;
-        let (i, timeout_ms) = if version >= 10 { int32(i).at("timeout_ms")? } else { (i, 0) };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { replica_id, isolation_level, topics, timeout_ms, unknown_tagged_fields }))
+        if version >= 10 {
+            (i, self.timeout_ms) = int32(i).at("timeout_ms")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -129,7 +135,7 @@ impl ListOffsetsRequest {
 }
 
 /// In [`ListOffsetsRequest::topics`]; versions 1 to 11.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListOffsetsTopic {
     /// `Name`.
     pub name: KafkaString,
@@ -139,21 +145,35 @@ pub struct ListOffsetsTopic {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for ListOffsetsTopic {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl ListOffsetsTopic {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 6;
-        let (i, name) = string(i, flexible, cx).at("name")?;
-        let (i, partitions) =
-            array(i, flexible, ListOffsetsPartition::min_len(version), cx, |i, cx| {
-                ListOffsetsPartition::parse(i, version, cx)
-            })
-            .at("partitions")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { name, partitions, unknown_tagged_fields }))
+        (i, self.name) = string(i, flexible, cx).at("name")?;
+        (i, self.partitions) = array(
+            i,
+            flexible,
+            ListOffsetsPartition::min_len(version),
+            cx,
+            |it: &mut ListOffsetsPartition, i, cx| it.parse(i, version, cx),
+        )
+        .at("partitions")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -213,28 +233,30 @@ pub struct ListOffsetsPartition {
 
 impl Default for ListOffsetsPartition {
     fn default() -> Self {
-        Self {
-            partition_index: 0,
-            current_leader_epoch: -1,
-            timestamp: 0,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                partition_index: 0,
+                current_leader_epoch: -1,
+                timestamp: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl ListOffsetsPartition {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 6;
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, current_leader_epoch) =
-            if version >= 4 { int32(i).at("current_leader_epoch")? } else { (i, -1) };
-        let (i, timestamp) = int64(i).at("timestamp")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { partition_index, current_leader_epoch, timestamp, unknown_tagged_fields }))
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        if version >= 4 {
+            (i, self.current_leader_epoch) = int32(i).at("current_leader_epoch")?;
+        }
+        (i, self.timestamp) = int64(i).at("timestamp")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -317,21 +339,24 @@ impl Message for ListOffsetsResponse {
 }
 
 impl ListOffsetsResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 6;
-        let (i, throttle_time_ms) =
-            if version >= 2 { int32(i).at("throttle_time_ms")? } else { (i, 0) };
-        let (i, topics) =
-            array(i, flexible, ListOffsetsTopicResponse::min_len(version), cx, |i, cx| {
-                ListOffsetsTopicResponse::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { throttle_time_ms, topics, unknown_tagged_fields }))
+        if version >= 2 {
+            (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        }
+        (i, self.topics) = array(
+            i,
+            flexible,
+            ListOffsetsTopicResponse::min_len(version),
+            cx,
+            |it: &mut ListOffsetsTopicResponse, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -373,7 +398,7 @@ impl ListOffsetsResponse {
 }
 
 /// In [`ListOffsetsResponse::topics`]; versions 1 to 11.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListOffsetsTopicResponse {
     /// `Name`.
     pub name: KafkaString,
@@ -383,21 +408,35 @@ pub struct ListOffsetsTopicResponse {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for ListOffsetsTopicResponse {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl ListOffsetsTopicResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 6;
-        let (i, name) = string(i, flexible, cx).at("name")?;
-        let (i, partitions) =
-            array(i, flexible, ListOffsetsPartitionResponse::min_len(version), cx, |i, cx| {
-                ListOffsetsPartitionResponse::parse(i, version, cx)
-            })
-            .at("partitions")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { name, partitions, unknown_tagged_fields }))
+        (i, self.name) = string(i, flexible, cx).at("name")?;
+        (i, self.partitions) = array(
+            i,
+            flexible,
+            ListOffsetsPartitionResponse::min_len(version),
+            cx,
+            |it: &mut ListOffsetsPartitionResponse, i, cx| it.parse(i, version, cx),
+        )
+        .at("partitions")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -461,41 +500,34 @@ pub struct ListOffsetsPartitionResponse {
 
 impl Default for ListOffsetsPartitionResponse {
     fn default() -> Self {
-        Self {
-            partition_index: 0,
-            error_code: ErrorCode::NONE,
-            timestamp: -1,
-            offset: -1,
-            leader_epoch: -1,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                partition_index: 0,
+                error_code: ErrorCode::NONE,
+                timestamp: -1,
+                offset: -1,
+                leader_epoch: -1,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl ListOffsetsPartitionResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 6;
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, timestamp) = int64(i).at("timestamp")?;
-        let (i, offset) = int64(i).at("offset")?;
-        let (i, leader_epoch) = if version >= 4 { int32(i).at("leader_epoch")? } else { (i, -1) };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self {
-                partition_index,
-                error_code,
-                timestamp,
-                offset,
-                leader_epoch,
-                unknown_tagged_fields,
-            },
-        ))
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.timestamp) = int64(i).at("timestamp")?;
+        (i, self.offset) = int64(i).at("offset")?;
+        if version >= 4 {
+            (i, self.leader_epoch) = int32(i).at("leader_epoch")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

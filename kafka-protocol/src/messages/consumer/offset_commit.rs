@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, nullable_string_len, string_len, tagged_section_len};
 use crate::primitives::parse::{error_code_int16, int32, int64, nullable_string, string, uuid};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -36,13 +36,13 @@ pub struct OffsetCommitRequest {
 impl Default for OffsetCommitRequest {
     fn default() -> Self {
         Self {
-            group_id: KafkaString::default(),
+            group_id: KafkaString::new(),
             generation_id_or_member_epoch: -1,
-            member_id: KafkaString::default(),
+            member_id: KafkaString::new(),
             group_instance_id: None,
             retention_time_ms: -1,
             topics: Vec::new(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -81,40 +81,31 @@ impl Request for OffsetCommitRequest {
 }
 
 impl OffsetCommitRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 8;
-        let (i, group_id) = string(i, flexible, cx).at("group_id")?;
-        let (i, generation_id_or_member_epoch) = int32(i).at("generation_id_or_member_epoch")?;
-        let (i, member_id) = string(i, flexible, cx).at("member_id")?;
-        let (i, group_instance_id) = if version >= 7 {
-            nullable_string(i, flexible, cx).at("group_instance_id")?
-        } else {
-            (i, None)
-        };
-        let (i, retention_time_ms) =
-            if version <= 4 { int64(i).at("retention_time_ms")? } else { (i, -1) };
-        let (i, topics) =
-            array(i, flexible, OffsetCommitRequestTopic::min_len(version), cx, |i, cx| {
-                OffsetCommitRequestTopic::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
+        (i, self.group_id) = string(i, flexible, cx).at("group_id")?;
+        (i, self.generation_id_or_member_epoch) = int32(i).at("generation_id_or_member_epoch")?;
+        (i, self.member_id) = string(i, flexible, cx).at("member_id")?;
+        if version >= 7 {
+            (i, self.group_instance_id) =
+                nullable_string(i, flexible, cx).at("group_instance_id")?;
+        }
+        if version <= 4 {
+            (i, self.retention_time_ms) = int64(i).at("retention_time_ms")?;
+        }
+        (i, self.topics) = array(
             i,
-            Self {
-                group_id,
-                generation_id_or_member_epoch,
-                member_id,
-                group_instance_id,
-                retention_time_ms,
-                topics,
-                unknown_tagged_fields,
-            },
-        ))
+            flexible,
+            OffsetCommitRequestTopic::min_len(version),
+            cx,
+            |it: &mut OffsetCommitRequestTopic, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -173,7 +164,7 @@ impl OffsetCommitRequest {
 }
 
 /// In [`OffsetCommitRequest::topics`]; versions 2 to 10.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OffsetCommitRequestTopic {
     /// `Name`; versions 2 to 9, dropped from others.
     pub name: KafkaString,
@@ -185,26 +176,41 @@ pub struct OffsetCommitRequestTopic {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for OffsetCommitRequestTopic {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                topic_id: Uuid::ZERO,
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl OffsetCommitRequestTopic {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 8;
-        let (i, name) = if version <= 9 {
-            string(i, flexible, cx).at("name")?
-        } else {
-            (i, KafkaString::default())
-        };
-        let (i, topic_id) = if version >= 10 { uuid(i).at("topic_id")? } else { (i, Uuid::ZERO) };
-        let (i, partitions) =
-            array(i, flexible, OffsetCommitRequestPartition::min_len(version), cx, |i, cx| {
-                OffsetCommitRequestPartition::parse(i, version, cx)
-            })
-            .at("partitions")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { name, topic_id, partitions, unknown_tagged_fields }))
+        if version <= 9 {
+            (i, self.name) = string(i, flexible, cx).at("name")?;
+        }
+        if version >= 10 {
+            (i, self.topic_id) = uuid(i).at("topic_id")?;
+        }
+        (i, self.partitions) = array(
+            i,
+            flexible,
+            OffsetCommitRequestPartition::min_len(version),
+            cx,
+            |it: &mut OffsetCommitRequestPartition, i, cx| it.parse(i, version, cx),
+        )
+        .at("partitions")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -277,39 +283,32 @@ pub struct OffsetCommitRequestPartition {
 
 impl Default for OffsetCommitRequestPartition {
     fn default() -> Self {
-        Self {
-            partition_index: 0,
-            committed_offset: 0,
-            committed_leader_epoch: -1,
-            committed_metadata: Some(KafkaString::default()),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                partition_index: 0,
+                committed_offset: 0,
+                committed_leader_epoch: -1,
+                committed_metadata: Some(KafkaString::new()),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl OffsetCommitRequestPartition {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 8;
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, committed_offset) = int64(i).at("committed_offset")?;
-        let (i, committed_leader_epoch) =
-            if version >= 6 { int32(i).at("committed_leader_epoch")? } else { (i, -1) };
-        let (i, committed_metadata) = nullable_string(i, flexible, cx).at("committed_metadata")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self {
-                partition_index,
-                committed_offset,
-                committed_leader_epoch,
-                committed_metadata,
-                unknown_tagged_fields,
-            },
-        ))
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.committed_offset) = int64(i).at("committed_offset")?;
+        if version >= 6 {
+            (i, self.committed_leader_epoch) = int32(i).at("committed_leader_epoch")?;
+        }
+        (i, self.committed_metadata) = nullable_string(i, flexible, cx).at("committed_metadata")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -397,21 +396,24 @@ impl Message for OffsetCommitResponse {
 }
 
 impl OffsetCommitResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 8;
-        let (i, throttle_time_ms) =
-            if version >= 3 { int32(i).at("throttle_time_ms")? } else { (i, 0) };
-        let (i, topics) =
-            array(i, flexible, OffsetCommitResponseTopic::min_len(version), cx, |i, cx| {
-                OffsetCommitResponseTopic::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { throttle_time_ms, topics, unknown_tagged_fields }))
+        if version >= 3 {
+            (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        }
+        (i, self.topics) = array(
+            i,
+            flexible,
+            OffsetCommitResponseTopic::min_len(version),
+            cx,
+            |it: &mut OffsetCommitResponseTopic, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -453,7 +455,7 @@ impl OffsetCommitResponse {
 }
 
 /// In [`OffsetCommitResponse::topics`]; versions 2 to 10.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OffsetCommitResponseTopic {
     /// `Name`; versions 2 to 9, dropped from others.
     pub name: KafkaString,
@@ -465,26 +467,41 @@ pub struct OffsetCommitResponseTopic {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for OffsetCommitResponseTopic {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                topic_id: Uuid::ZERO,
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl OffsetCommitResponseTopic {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 8;
-        let (i, name) = if version <= 9 {
-            string(i, flexible, cx).at("name")?
-        } else {
-            (i, KafkaString::default())
-        };
-        let (i, topic_id) = if version >= 10 { uuid(i).at("topic_id")? } else { (i, Uuid::ZERO) };
-        let (i, partitions) =
-            array(i, flexible, OffsetCommitResponsePartition::min_len(version), cx, |i, cx| {
-                OffsetCommitResponsePartition::parse(i, version, cx)
-            })
-            .at("partitions")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { name, topic_id, partitions, unknown_tagged_fields }))
+        if version <= 9 {
+            (i, self.name) = string(i, flexible, cx).at("name")?;
+        }
+        if version >= 10 {
+            (i, self.topic_id) = uuid(i).at("topic_id")?;
+        }
+        (i, self.partitions) = array(
+            i,
+            flexible,
+            OffsetCommitResponsePartition::min_len(version),
+            cx,
+            |it: &mut OffsetCommitResponsePartition, i, cx| it.parse(i, version, cx),
+        )
+        .at("partitions")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -541,7 +558,7 @@ impl OffsetCommitResponseTopic {
 }
 
 /// In [`OffsetCommitResponseTopic::partitions`]; versions 2 to 10.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OffsetCommitResponsePartition {
     /// `PartitionIndex`.
     pub partition_index: i32,
@@ -551,17 +568,28 @@ pub struct OffsetCommitResponsePartition {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for OffsetCommitResponsePartition {
+    fn default() -> Self {
+        const {
+            Self {
+                partition_index: 0,
+                error_code: ErrorCode::NONE,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl OffsetCommitResponsePartition {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 8;
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { partition_index, error_code, unknown_tagged_fields }))
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

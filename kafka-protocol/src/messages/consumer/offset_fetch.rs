@@ -11,7 +11,7 @@ use crate::primitives::encoder::{
 use crate::primitives::parse::{
     boolean, error_code_int16, int32, int64, null_if, nullable_string, string, uuid,
 };
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, int32_array, nullable_array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, KafkaString,
@@ -36,11 +36,11 @@ pub struct OffsetFetchRequest {
 impl Default for OffsetFetchRequest {
     fn default() -> Self {
         Self {
-            group_id: KafkaString::default(),
+            group_id: KafkaString::new(),
             topics: Some(Vec::new()),
             groups: Vec::new(),
             require_stable: false,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -52,7 +52,7 @@ impl Message for OffsetFetchRequest {
     const MEMORY_PER_BYTE: usize = memory_per_byte(&[
         (size_of::<OffsetFetchRequestTopic>(), 3),
         (size_of::<OffsetFetchRequestGroup>(), 3),
-        (size_of::<i32>(), 4),
+        (Int32Array::MEMORY_PER_BYTE, 1),
         (size_of::<OffsetFetchRequestTopics>(), 3),
         (UnknownTaggedFields::MEMORY_PER_BYTE, 1),
     ]);
@@ -81,15 +81,14 @@ impl Request for OffsetFetchRequest {
 }
 
 impl OffsetFetchRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 6;
-        let (i, group_id) = if version <= 7 {
-            string(i, flexible, cx).at("group_id")?
-        } else {
-            (i, KafkaString::default())
-        };
-        let (i, topics) = if version <= 7 {
-            null_if(
+        if version <= 7 {
+            (i, self.group_id) = string(i, flexible, cx).at("group_id")?;
+        }
+        if version <= 7 {
+            (i, self.topics) = null_if(
                 version >= 2,
                 i,
                 nullable_array(
@@ -97,29 +96,28 @@ impl OffsetFetchRequest {
                     flexible,
                     OffsetFetchRequestTopic::min_len(version),
                     cx,
-                    |i, cx| OffsetFetchRequestTopic::parse(i, version, cx),
+                    |it: &mut OffsetFetchRequestTopic, i, cx| it.parse(i, version, cx),
                 ),
             )
-            .at("topics")?
-        } else {
-            (i, Some(Vec::new()))
-        };
-        let (i, groups) = if version >= 8 {
-            array(i, flexible, OffsetFetchRequestGroup::min_len(version), cx, |i, cx| {
-                OffsetFetchRequestGroup::parse(i, version, cx)
-            })
-            .at("groups")?
-        } else {
-            (i, Vec::new())
-        };
-        let (i, require_stable) =
-            if version >= 7 { boolean(i).at("require_stable")? } else { (i, false) };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { group_id, topics, groups, require_stable, unknown_tagged_fields }))
+            .at("topics")?;
+        }
+        if version >= 8 {
+            (i, self.groups) = array(
+                i,
+                flexible,
+                OffsetFetchRequestGroup::min_len(version),
+                cx,
+                |it: &mut OffsetFetchRequestGroup, i, cx| it.parse(i, version, cx),
+            )
+            .at("groups")?;
+        }
+        if version >= 7 {
+            (i, self.require_stable) = boolean(i).at("require_stable")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -204,7 +202,7 @@ impl OffsetFetchRequest {
 }
 
 /// In [`OffsetFetchRequest::topics`]; versions 1 to 7.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OffsetFetchRequestTopic {
     /// `Name`.
     pub name: KafkaString,
@@ -214,17 +212,28 @@ pub struct OffsetFetchRequestTopic {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for OffsetFetchRequestTopic {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                partition_indexes: Int32Array::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl OffsetFetchRequestTopic {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 6;
-        let (i, name) = string(i, flexible, cx).at("name")?;
-        let (i, partition_indexes) = int32_array(i, flexible, cx).at("partition_indexes")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { name, partition_indexes, unknown_tagged_fields }))
+        (i, self.name) = string(i, flexible, cx).at("name")?;
+        i = int32_array(&mut self.partition_indexes, i, flexible, cx).at("partition_indexes")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -285,29 +294,38 @@ pub struct OffsetFetchRequestGroup {
 
 impl Default for OffsetFetchRequestGroup {
     fn default() -> Self {
-        Self {
-            group_id: KafkaString::default(),
-            member_id: None,
-            member_epoch: -1,
-            topics: Some(Vec::new()),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                group_id: KafkaString::new(),
+                member_id: None,
+                member_epoch: -1,
+                topics: Some(Vec::new()),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl OffsetFetchRequestGroup {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, group_id) = string(i, true, cx).at("group_id")?;
-        let (i, member_id) =
-            if version >= 9 { nullable_string(i, true, cx).at("member_id")? } else { (i, None) };
-        let (i, member_epoch) = if version >= 9 { int32(i).at("member_epoch")? } else { (i, -1) };
-        let (i, topics) =
-            nullable_array(i, true, OffsetFetchRequestTopics::min_len(version), cx, |i, cx| {
-                OffsetFetchRequestTopics::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { group_id, member_id, member_epoch, topics, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.group_id) = string(i, true, cx).at("group_id")?;
+        if version >= 9 {
+            (i, self.member_id) = nullable_string(i, true, cx).at("member_id")?;
+        }
+        if version >= 9 {
+            (i, self.member_epoch) = int32(i).at("member_epoch")?;
+        }
+        (i, self.topics) = nullable_array(
+            i,
+            true,
+            OffsetFetchRequestTopics::min_len(version),
+            cx,
+            |it: &mut OffsetFetchRequestTopics, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -371,7 +389,7 @@ impl OffsetFetchRequestGroup {
 }
 
 /// In [`OffsetFetchRequestGroup::topics`]; versions 8 to 10.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OffsetFetchRequestTopics {
     /// `Name`; versions 8 to 9, dropped from others.
     pub name: KafkaString,
@@ -383,17 +401,31 @@ pub struct OffsetFetchRequestTopics {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for OffsetFetchRequestTopics {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                topic_id: Uuid::ZERO,
+                partition_indexes: Int32Array::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl OffsetFetchRequestTopics {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = if version <= 9 {
-            string(i, true, cx).at("name")?
-        } else {
-            (i, KafkaString::default())
-        };
-        let (i, topic_id) = if version >= 10 { uuid(i).at("topic_id")? } else { (i, Uuid::ZERO) };
-        let (i, partition_indexes) = int32_array(i, true, cx).at("partition_indexes")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, topic_id, partition_indexes, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        if version <= 9 {
+            (i, self.name) = string(i, true, cx).at("name")?;
+        }
+        if version >= 10 {
+            (i, self.topic_id) = uuid(i).at("topic_id")?;
+        }
+        i = int32_array(&mut self.partition_indexes, i, true, cx).at("partition_indexes")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -484,37 +516,39 @@ impl Message for OffsetFetchResponse {
 }
 
 impl OffsetFetchResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 6;
-        let (i, throttle_time_ms) =
-            if version >= 3 { int32(i).at("throttle_time_ms")? } else { (i, 0) };
-        let (i, topics) = if version <= 7 {
-            array(i, flexible, OffsetFetchResponseTopic::min_len(version), cx, |i, cx| {
-                OffsetFetchResponseTopic::parse(i, version, cx)
-            })
-            .at("topics")?
-        } else {
-            (i, Vec::new())
-        };
-        let (i, error_code) = if (2..=7).contains(&version) {
-            error_code_int16(i).at("error_code")?
-        } else {
-            (i, ErrorCode::NONE)
-        };
-        let (i, groups) = if version >= 8 {
-            array(i, flexible, OffsetFetchResponseGroup::min_len(version), cx, |i, cx| {
-                OffsetFetchResponseGroup::parse(i, version, cx)
-            })
-            .at("groups")?
-        } else {
-            (i, Vec::new())
-        };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { throttle_time_ms, topics, error_code, groups, unknown_tagged_fields }))
+        if version >= 3 {
+            (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        }
+        if version <= 7 {
+            (i, self.topics) = array(
+                i,
+                flexible,
+                OffsetFetchResponseTopic::min_len(version),
+                cx,
+                |it: &mut OffsetFetchResponseTopic, i, cx| it.parse(i, version, cx),
+            )
+            .at("topics")?;
+        }
+        if (2..=7).contains(&version) {
+            (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        }
+        if version >= 8 {
+            (i, self.groups) = array(
+                i,
+                flexible,
+                OffsetFetchResponseGroup::min_len(version),
+                cx,
+                |it: &mut OffsetFetchResponseGroup, i, cx| it.parse(i, version, cx),
+            )
+            .at("groups")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -582,7 +616,7 @@ impl OffsetFetchResponse {
 }
 
 /// In [`OffsetFetchResponse::topics`]; versions 1 to 7.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OffsetFetchResponseTopic {
     /// `Name`.
     pub name: KafkaString,
@@ -592,21 +626,35 @@ pub struct OffsetFetchResponseTopic {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for OffsetFetchResponseTopic {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl OffsetFetchResponseTopic {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 6;
-        let (i, name) = string(i, flexible, cx).at("name")?;
-        let (i, partitions) =
-            array(i, flexible, OffsetFetchResponsePartition::min_len(version), cx, |i, cx| {
-                OffsetFetchResponsePartition::parse(i, version, cx)
-            })
-            .at("partitions")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { name, partitions, unknown_tagged_fields }))
+        (i, self.name) = string(i, flexible, cx).at("name")?;
+        (i, self.partitions) = array(
+            i,
+            flexible,
+            OffsetFetchResponsePartition::min_len(version),
+            cx,
+            |it: &mut OffsetFetchResponsePartition, i, cx| it.parse(i, version, cx),
+        )
+        .at("partitions")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -670,42 +718,34 @@ pub struct OffsetFetchResponsePartition {
 
 impl Default for OffsetFetchResponsePartition {
     fn default() -> Self {
-        Self {
-            partition_index: 0,
-            committed_offset: 0,
-            committed_leader_epoch: -1,
-            metadata: Some(KafkaString::default()),
-            error_code: ErrorCode::NONE,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                partition_index: 0,
+                committed_offset: 0,
+                committed_leader_epoch: -1,
+                metadata: Some(KafkaString::new()),
+                error_code: ErrorCode::NONE,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl OffsetFetchResponsePartition {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 6;
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, committed_offset) = int64(i).at("committed_offset")?;
-        let (i, committed_leader_epoch) =
-            if version >= 5 { int32(i).at("committed_leader_epoch")? } else { (i, -1) };
-        let (i, metadata) = nullable_string(i, flexible, cx).at("metadata")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self {
-                partition_index,
-                committed_offset,
-                committed_leader_epoch,
-                metadata,
-                error_code,
-                unknown_tagged_fields,
-            },
-        ))
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.committed_offset) = int64(i).at("committed_offset")?;
+        if version >= 5 {
+            (i, self.committed_leader_epoch) = int32(i).at("committed_leader_epoch")?;
+        }
+        (i, self.metadata) = nullable_string(i, flexible, cx).at("metadata")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -756,7 +796,7 @@ impl OffsetFetchResponsePartition {
 }
 
 /// In [`OffsetFetchResponse::groups`]; versions 8 to 10.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OffsetFetchResponseGroup {
     /// `GroupId`.
     pub group_id: KafkaString,
@@ -768,17 +808,34 @@ pub struct OffsetFetchResponseGroup {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for OffsetFetchResponseGroup {
+    fn default() -> Self {
+        const {
+            Self {
+                group_id: KafkaString::new(),
+                topics: Vec::new(),
+                error_code: ErrorCode::NONE,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl OffsetFetchResponseGroup {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, group_id) = string(i, true, cx).at("group_id")?;
-        let (i, topics) =
-            array(i, true, OffsetFetchResponseTopics::min_len(version), cx, |i, cx| {
-                OffsetFetchResponseTopics::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { group_id, topics, error_code, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.group_id) = string(i, true, cx).at("group_id")?;
+        (i, self.topics) = array(
+            i,
+            true,
+            OffsetFetchResponseTopics::min_len(version),
+            cx,
+            |it: &mut OffsetFetchResponseTopics, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -814,7 +871,7 @@ impl OffsetFetchResponseGroup {
 }
 
 /// In [`OffsetFetchResponseGroup::topics`]; versions 8 to 10.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OffsetFetchResponseTopics {
     /// `Name`; versions 8 to 9, dropped from others.
     pub name: KafkaString,
@@ -826,21 +883,38 @@ pub struct OffsetFetchResponseTopics {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for OffsetFetchResponseTopics {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                topic_id: Uuid::ZERO,
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl OffsetFetchResponseTopics {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = if version <= 9 {
-            string(i, true, cx).at("name")?
-        } else {
-            (i, KafkaString::default())
-        };
-        let (i, topic_id) = if version >= 10 { uuid(i).at("topic_id")? } else { (i, Uuid::ZERO) };
-        let (i, partitions) =
-            array(i, true, OffsetFetchResponsePartitions::min_len(version), cx, |i, cx| {
-                OffsetFetchResponsePartitions::parse(i, version, cx)
-            })
-            .at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, topic_id, partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        if version <= 9 {
+            (i, self.name) = string(i, true, cx).at("name")?;
+        }
+        if version >= 10 {
+            (i, self.topic_id) = uuid(i).at("topic_id")?;
+        }
+        (i, self.partitions) = array(
+            i,
+            true,
+            OffsetFetchResponsePartitions::min_len(version),
+            cx,
+            |it: &mut OffsetFetchResponsePartitions, i, cx| it.parse(i, version, cx),
+        )
+        .at("partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -906,36 +980,29 @@ pub struct OffsetFetchResponsePartitions {
 
 impl Default for OffsetFetchResponsePartitions {
     fn default() -> Self {
-        Self {
-            partition_index: 0,
-            committed_offset: 0,
-            committed_leader_epoch: -1,
-            metadata: Some(KafkaString::default()),
-            error_code: ErrorCode::NONE,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                partition_index: 0,
+                committed_offset: 0,
+                committed_leader_epoch: -1,
+                metadata: Some(KafkaString::new()),
+                error_code: ErrorCode::NONE,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl OffsetFetchResponsePartitions {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, committed_offset) = int64(i).at("committed_offset")?;
-        let (i, committed_leader_epoch) = int32(i).at("committed_leader_epoch")?;
-        let (i, metadata) = nullable_string(i, true, cx).at("metadata")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                partition_index,
-                committed_offset,
-                committed_leader_epoch,
-                metadata,
-                error_code,
-                unknown_tagged_fields,
-            },
-        ))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.committed_offset) = int64(i).at("committed_offset")?;
+        (i, self.committed_leader_epoch) = int32(i).at("committed_leader_epoch")?;
+        (i, self.metadata) = nullable_string(i, true, cx).at("metadata")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, string_len, tagged_section_len};
 use crate::primitives::parse::{error_code_int16, int32, int64, string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -30,7 +30,7 @@ impl Default for OffsetForLeaderEpochRequest {
         Self {
             replica_id: -2,
             topics: Vec::new(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -69,20 +69,24 @@ impl Request for OffsetForLeaderEpochRequest {
 }
 
 impl OffsetForLeaderEpochRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 4;
-        let (i, replica_id) = if version >= 3 { int32(i).at("replica_id")? } else { (i, -2) };
-        let (i, topics) =
-            array(i, flexible, OffsetForLeaderTopic::min_len(version), cx, |i, cx| {
-                OffsetForLeaderTopic::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { replica_id, topics, unknown_tagged_fields }))
+        if version >= 3 {
+            (i, self.replica_id) = int32(i).at("replica_id")?;
+        }
+        (i, self.topics) = array(
+            i,
+            flexible,
+            OffsetForLeaderTopic::min_len(version),
+            cx,
+            |it: &mut OffsetForLeaderTopic, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -124,7 +128,7 @@ impl OffsetForLeaderEpochRequest {
 }
 
 /// In [`OffsetForLeaderEpochRequest::topics`]; versions 2 to 4.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OffsetForLeaderTopic {
     /// `Topic`.
     pub topic: KafkaString,
@@ -134,21 +138,35 @@ pub struct OffsetForLeaderTopic {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for OffsetForLeaderTopic {
+    fn default() -> Self {
+        const {
+            Self {
+                topic: KafkaString::new(),
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl OffsetForLeaderTopic {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 4;
-        let (i, topic) = string(i, flexible, cx).at("topic")?;
-        let (i, partitions) =
-            array(i, flexible, OffsetForLeaderPartition::min_len(version), cx, |i, cx| {
-                OffsetForLeaderPartition::parse(i, version, cx)
-            })
-            .at("partitions")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { topic, partitions, unknown_tagged_fields }))
+        (i, self.topic) = string(i, flexible, cx).at("topic")?;
+        (i, self.partitions) = array(
+            i,
+            flexible,
+            OffsetForLeaderPartition::min_len(version),
+            cx,
+            |it: &mut OffsetForLeaderPartition, i, cx| it.parse(i, version, cx),
+        )
+        .at("partitions")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -208,27 +226,28 @@ pub struct OffsetForLeaderPartition {
 
 impl Default for OffsetForLeaderPartition {
     fn default() -> Self {
-        Self {
-            partition: 0,
-            current_leader_epoch: -1,
-            leader_epoch: 0,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                partition: 0,
+                current_leader_epoch: -1,
+                leader_epoch: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl OffsetForLeaderPartition {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 4;
-        let (i, partition) = int32(i).at("partition")?;
-        let (i, current_leader_epoch) = int32(i).at("current_leader_epoch")?;
-        let (i, leader_epoch) = int32(i).at("leader_epoch")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { partition, current_leader_epoch, leader_epoch, unknown_tagged_fields }))
+        (i, self.partition) = int32(i).at("partition")?;
+        (i, self.current_leader_epoch) = int32(i).at("current_leader_epoch")?;
+        (i, self.leader_epoch) = int32(i).at("leader_epoch")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -305,20 +324,22 @@ impl Message for OffsetForLeaderEpochResponse {
 }
 
 impl OffsetForLeaderEpochResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 4;
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, topics) =
-            array(i, flexible, OffsetForLeaderTopicResult::min_len(version), cx, |i, cx| {
-                OffsetForLeaderTopicResult::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { throttle_time_ms, topics, unknown_tagged_fields }))
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.topics) = array(
+            i,
+            flexible,
+            OffsetForLeaderTopicResult::min_len(version),
+            cx,
+            |it: &mut OffsetForLeaderTopicResult, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -355,7 +376,7 @@ impl OffsetForLeaderEpochResponse {
 }
 
 /// In [`OffsetForLeaderEpochResponse::topics`]; versions 2 to 4.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OffsetForLeaderTopicResult {
     /// `Topic`.
     pub topic: KafkaString,
@@ -365,20 +386,35 @@ pub struct OffsetForLeaderTopicResult {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for OffsetForLeaderTopicResult {
+    fn default() -> Self {
+        const {
+            Self {
+                topic: KafkaString::new(),
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl OffsetForLeaderTopicResult {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 4;
-        let (i, topic) = string(i, flexible, cx).at("topic")?;
-        let (i, partitions) = array(i, flexible, EpochEndOffset::min_len(version), cx, |i, cx| {
-            EpochEndOffset::parse(i, version, cx)
-        })
+        (i, self.topic) = string(i, flexible, cx).at("topic")?;
+        (i, self.partitions) = array(
+            i,
+            flexible,
+            EpochEndOffset::min_len(version),
+            cx,
+            |it: &mut EpochEndOffset, i, cx| it.parse(i, version, cx),
+        )
         .at("partitions")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { topic, partitions, unknown_tagged_fields }))
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -440,29 +476,30 @@ pub struct EpochEndOffset {
 
 impl Default for EpochEndOffset {
     fn default() -> Self {
-        Self {
-            error_code: ErrorCode::NONE,
-            partition: 0,
-            leader_epoch: -1,
-            end_offset: -1,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                error_code: ErrorCode::NONE,
+                partition: 0,
+                leader_epoch: -1,
+                end_offset: -1,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl EpochEndOffset {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 4;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, partition) = int32(i).at("partition")?;
-        let (i, leader_epoch) = int32(i).at("leader_epoch")?;
-        let (i, end_offset) = int64(i).at("end_offset")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { error_code, partition, leader_epoch, end_offset, unknown_tagged_fields }))
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.partition) = int32(i).at("partition")?;
+        (i, self.leader_epoch) = int32(i).at("leader_epoch")?;
+        (i, self.end_offset) = int64(i).at("end_offset")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

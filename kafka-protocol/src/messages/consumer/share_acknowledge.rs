@@ -9,8 +9,8 @@ use crate::primitives::encoder::{length_len, nullable_string_len, string_len, ta
 use crate::primitives::parse::{
     boolean, error_code_int16, int8, int32, int64, nullable_string, string, uuid,
 };
-use crate::primitives::parsed::{At, Context, Parsed};
-use crate::primitives::sequence::{array, unknown_tagged_fields};
+use crate::primitives::parsed::{At, Context, Rest};
+use crate::primitives::sequence::{array, unknown_tagged_fields, value};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
     Request, UnknownTaggedFields, Uuid, VersionRange, message,
@@ -37,11 +37,11 @@ impl Default for ShareAcknowledgeRequest {
     fn default() -> Self {
         Self {
             group_id: None,
-            member_id: Some(KafkaString::default()),
+            member_id: Some(KafkaString::new()),
             share_session_epoch: 0,
             is_renew_ack: false,
             topics: Vec::new(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -82,28 +82,24 @@ impl Request for ShareAcknowledgeRequest {
 }
 
 impl ShareAcknowledgeRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, group_id) = nullable_string(i, true, cx).at("group_id")?;
-        let (i, member_id) = nullable_string(i, true, cx).at("member_id")?;
-        let (i, share_session_epoch) = int32(i).at("share_session_epoch")?;
-        let (i, is_renew_ack) =
-            if version >= 2 { boolean(i).at("is_renew_ack")? } else { (i, false) };
-        let (i, topics) = array(i, true, AcknowledgeTopic::min_len(version), cx, |i, cx| {
-            AcknowledgeTopic::parse(i, version, cx)
-        })
-        .at("topics")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.group_id) = nullable_string(i, true, cx).at("group_id")?;
+        (i, self.member_id) = nullable_string(i, true, cx).at("member_id")?;
+        (i, self.share_session_epoch) = int32(i).at("share_session_epoch")?;
+        if version >= 2 {
+            (i, self.is_renew_ack) = boolean(i).at("is_renew_ack")?;
+        }
+        (i, self.topics) = array(
             i,
-            Self {
-                group_id,
-                member_id,
-                share_session_epoch,
-                is_renew_ack,
-                topics,
-                unknown_tagged_fields,
-            },
-        ))
+            true,
+            AcknowledgeTopic::min_len(version),
+            cx,
+            |it: &mut AcknowledgeTopic, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -144,7 +140,7 @@ impl ShareAcknowledgeRequest {
 }
 
 /// In [`ShareAcknowledgeRequest::topics`]; versions 1 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcknowledgeTopic {
     /// `TopicId`.
     pub topic_id: Uuid,
@@ -154,16 +150,32 @@ pub struct AcknowledgeTopic {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for AcknowledgeTopic {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_id: Uuid::ZERO,
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl AcknowledgeTopic {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_id) = uuid(i).at("topic_id")?;
-        let (i, partitions) =
-            array(i, true, AcknowledgePartition::min_len(version), cx, |i, cx| {
-                AcknowledgePartition::parse(i, version, cx)
-            })
-            .at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_id, partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_id) = uuid(i).at("topic_id")?;
+        (i, self.partitions) = array(
+            i,
+            true,
+            AcknowledgePartition::min_len(version),
+            cx,
+            |it: &mut AcknowledgePartition, i, cx| it.parse(i, version, cx),
+        )
+        .at("partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -197,7 +209,7 @@ impl AcknowledgeTopic {
 }
 
 /// In [`AcknowledgeTopic::partitions`]; versions 1 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcknowledgePartition {
     /// `PartitionIndex`.
     pub partition_index: i32,
@@ -207,16 +219,32 @@ pub struct AcknowledgePartition {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for AcknowledgePartition {
+    fn default() -> Self {
+        const {
+            Self {
+                partition_index: 0,
+                acknowledgement_batches: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl AcknowledgePartition {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, acknowledgement_batches) =
-            array(i, true, AcknowledgementBatch::min_len(version), cx, |i, cx| {
-                AcknowledgementBatch::parse(i, version, cx)
-            })
-            .at("acknowledgement_batches")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { partition_index, acknowledgement_batches, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.acknowledgement_batches) = array(
+            i,
+            true,
+            AcknowledgementBatch::min_len(version),
+            cx,
+            |it: &mut AcknowledgementBatch, i, cx| it.parse(i, version, cx),
+        )
+        .at("acknowledgement_batches")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -254,7 +282,7 @@ impl AcknowledgePartition {
 }
 
 /// In [`AcknowledgePartition::acknowledgement_batches`]; versions 1 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcknowledgementBatch {
     /// `FirstOffset`.
     pub first_offset: i64,
@@ -266,14 +294,28 @@ pub struct AcknowledgementBatch {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for AcknowledgementBatch {
+    fn default() -> Self {
+        const {
+            Self {
+                first_offset: 0,
+                last_offset: 0,
+                acknowledge_types: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl AcknowledgementBatch {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, first_offset) = int64(i).at("first_offset")?;
-        let (i, last_offset) = int64(i).at("last_offset")?;
-        let (i, acknowledge_types) =
-            array(i, true, 1, cx, |i, _| int8(i)).at("acknowledge_types")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { first_offset, last_offset, acknowledge_types, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.first_offset) = int64(i).at("first_offset")?;
+        (i, self.last_offset) = int64(i).at("last_offset")?;
+        (i, self.acknowledge_types) =
+            array(i, true, 1, cx, value(|i, _| int8(i))).at("acknowledge_types")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -356,34 +398,29 @@ impl Message for ShareAcknowledgeResponse {
 }
 
 impl ShareAcknowledgeResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, true, cx).at("error_message")?;
-        let (i, acquisition_lock_timeout_ms) =
-            if version >= 2 { int32(i).at("acquisition_lock_timeout_ms")? } else { (i, 0) };
-        let (i, responses) =
-            array(i, true, ShareAcknowledgeTopicResponse::min_len(version), cx, |i, cx| {
-                ShareAcknowledgeTopicResponse::parse(i, version, cx)
-            })
-            .at("responses")?;
-        let (i, node_endpoints) = array(i, true, NodeEndpoint::min_len(version), cx, |i, cx| {
-            NodeEndpoint::parse(i, version, cx)
-        })
-        .at("node_endpoints")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        if version >= 2 {
+            (i, self.acquisition_lock_timeout_ms) = int32(i).at("acquisition_lock_timeout_ms")?;
+        }
+        (i, self.responses) = array(
             i,
-            Self {
-                throttle_time_ms,
-                error_code,
-                error_message,
-                acquisition_lock_timeout_ms,
-                responses,
-                node_endpoints,
-                unknown_tagged_fields,
-            },
-        ))
+            true,
+            ShareAcknowledgeTopicResponse::min_len(version),
+            cx,
+            |it: &mut ShareAcknowledgeTopicResponse, i, cx| it.parse(i, version, cx),
+        )
+        .at("responses")?;
+        (i, self.node_endpoints) =
+            array(i, true, NodeEndpoint::min_len(version), cx, |it: &mut NodeEndpoint, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("node_endpoints")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -433,7 +470,7 @@ impl ShareAcknowledgeResponse {
 }
 
 /// In [`ShareAcknowledgeResponse::responses`]; versions 1 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShareAcknowledgeTopicResponse {
     /// `TopicId`.
     pub topic_id: Uuid,
@@ -443,15 +480,29 @@ pub struct ShareAcknowledgeTopicResponse {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for ShareAcknowledgeTopicResponse {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_id: Uuid::ZERO,
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl ShareAcknowledgeTopicResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_id) = uuid(i).at("topic_id")?;
-        let (i, partitions) = array(i, true, PartitionData::min_len(version), cx, |i, cx| {
-            PartitionData::parse(i, version, cx)
-        })
-        .at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_id, partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_id) = uuid(i).at("topic_id")?;
+        (i, self.partitions) =
+            array(i, true, PartitionData::min_len(version), cx, |it: &mut PartitionData, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -500,22 +551,14 @@ pub struct PartitionData {
 }
 
 impl PartitionData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, true, cx).at("error_message")?;
-        let (i, current_leader) = LeaderIdAndEpoch::parse(i, version, cx).at("current_leader")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                partition_index,
-                error_code,
-                error_message,
-                current_leader,
-                unknown_tagged_fields,
-            },
-        ))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        i = self.current_leader.parse(i, version, cx).at("current_leader")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -557,11 +600,12 @@ pub struct LeaderIdAndEpoch {
 }
 
 impl LeaderIdAndEpoch {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, leader_id) = int32(i).at("leader_id")?;
-        let (i, leader_epoch) = int32(i).at("leader_epoch")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { leader_id, leader_epoch, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.leader_id) = int32(i).at("leader_id")?;
+        (i, self.leader_epoch) = int32(i).at("leader_epoch")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -583,7 +627,7 @@ impl LeaderIdAndEpoch {
 }
 
 /// In [`ShareAcknowledgeResponse::node_endpoints`]; versions 1 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeEndpoint {
     /// `NodeId`.
     pub node_id: i32,
@@ -597,14 +641,29 @@ pub struct NodeEndpoint {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for NodeEndpoint {
+    fn default() -> Self {
+        const {
+            Self {
+                node_id: 0,
+                host: KafkaString::new(),
+                port: 0,
+                rack: None,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl NodeEndpoint {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, node_id) = int32(i).at("node_id")?;
-        let (i, host) = string(i, true, cx).at("host")?;
-        let (i, port) = int32(i).at("port")?;
-        let (i, rack) = nullable_string(i, true, cx).at("rack")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { node_id, host, port, rack, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.node_id) = int32(i).at("node_id")?;
+        (i, self.host) = string(i, true, cx).at("host")?;
+        (i, self.port) = int32(i).at("port")?;
+        (i, self.rack) = nullable_string(i, true, cx).at("rack")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

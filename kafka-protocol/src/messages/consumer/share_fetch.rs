@@ -11,8 +11,8 @@ use crate::primitives::encoder::{
 use crate::primitives::parse::{
     boolean, error_code_int16, int8, int16, int32, int64, nullable_string, records, string, uuid,
 };
-use crate::primitives::parsed::{At, Context, Parsed};
-use crate::primitives::sequence::{array, int32_array, unknown_tagged_fields};
+use crate::primitives::parsed::{At, Context, Rest};
+use crate::primitives::sequence::{array, int32_array, unknown_tagged_fields, value};
 use crate::records::Records;
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, KafkaString,
@@ -54,7 +54,7 @@ impl Default for ShareFetchRequest {
     fn default() -> Self {
         Self {
             group_id: None,
-            member_id: Some(KafkaString::default()),
+            member_id: Some(KafkaString::new()),
             share_session_epoch: 0,
             max_wait_ms: 0,
             min_bytes: 0,
@@ -65,7 +65,7 @@ impl Default for ShareFetchRequest {
             is_renew_ack: false,
             topics: Vec::new(),
             forgotten_topics_data: Vec::new(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -80,7 +80,7 @@ impl Message for ShareFetchRequest {
         (size_of::<FetchPartition>(), 6),
         (size_of::<AcknowledgementBatch>(), 18),
         (size_of::<i8>(), 1),
-        (size_of::<i32>(), 4),
+        (Int32Array::MEMORY_PER_BYTE, 1),
         (UnknownTaggedFields::MEMORY_PER_BYTE, 1),
     ]);
 
@@ -108,47 +108,37 @@ impl Request for ShareFetchRequest {
 }
 
 impl ShareFetchRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, group_id) = nullable_string(i, true, cx).at("group_id")?;
-        let (i, member_id) = nullable_string(i, true, cx).at("member_id")?;
-        let (i, share_session_epoch) = int32(i).at("share_session_epoch")?;
-        let (i, max_wait_ms) = int32(i).at("max_wait_ms")?;
-        let (i, min_bytes) = int32(i).at("min_bytes")?;
-        let (i, max_bytes) = int32(i).at("max_bytes")?;
-        let (i, max_records) = int32(i).at("max_records")?;
-        let (i, batch_size) = int32(i).at("batch_size")?;
-        let (i, share_acquire_mode) =
-            if version >= 2 { int8(i).at("share_acquire_mode")? } else { (i, 0) };
-        let (i, is_renew_ack) =
-            if version >= 2 { boolean(i).at("is_renew_ack")? } else { (i, false) };
-        let (i, topics) = array(i, true, FetchTopic::min_len(version), cx, |i, cx| {
-            FetchTopic::parse(i, version, cx)
-        })
-        .at("topics")?;
-        let (i, forgotten_topics_data) =
-            array(i, true, ForgottenTopic::min_len(version), cx, |i, cx| {
-                ForgottenTopic::parse(i, version, cx)
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.group_id) = nullable_string(i, true, cx).at("group_id")?;
+        (i, self.member_id) = nullable_string(i, true, cx).at("member_id")?;
+        (i, self.share_session_epoch) = int32(i).at("share_session_epoch")?;
+        (i, self.max_wait_ms) = int32(i).at("max_wait_ms")?;
+        (i, self.min_bytes) = int32(i).at("min_bytes")?;
+        (i, self.max_bytes) = int32(i).at("max_bytes")?;
+        (i, self.max_records) = int32(i).at("max_records")?;
+        (i, self.batch_size) = int32(i).at("batch_size")?;
+        if version >= 2 {
+            (i, self.share_acquire_mode) = int8(i).at("share_acquire_mode")?;
+        }
+        if version >= 2 {
+            (i, self.is_renew_ack) = boolean(i).at("is_renew_ack")?;
+        }
+        (i, self.topics) =
+            array(i, true, FetchTopic::min_len(version), cx, |it: &mut FetchTopic, i, cx| {
+                it.parse(i, version, cx)
             })
-            .at("forgotten_topics_data")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
+            .at("topics")?;
+        (i, self.forgotten_topics_data) = array(
             i,
-            Self {
-                group_id,
-                member_id,
-                share_session_epoch,
-                max_wait_ms,
-                min_bytes,
-                max_bytes,
-                max_records,
-                batch_size,
-                share_acquire_mode,
-                is_renew_ack,
-                topics,
-                forgotten_topics_data,
-                unknown_tagged_fields,
-            },
-        ))
+            true,
+            ForgottenTopic::min_len(version),
+            cx,
+            |it: &mut ForgottenTopic, i, cx| it.parse(i, version, cx),
+        )
+        .at("forgotten_topics_data")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -209,7 +199,7 @@ impl ShareFetchRequest {
 }
 
 /// In [`ShareFetchRequest::topics`]; versions 1 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchTopic {
     /// `TopicId`.
     pub topic_id: Uuid,
@@ -219,15 +209,32 @@ pub struct FetchTopic {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for FetchTopic {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_id: Uuid::ZERO,
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl FetchTopic {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_id) = uuid(i).at("topic_id")?;
-        let (i, partitions) = array(i, true, FetchPartition::min_len(version), cx, |i, cx| {
-            FetchPartition::parse(i, version, cx)
-        })
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_id) = uuid(i).at("topic_id")?;
+        (i, self.partitions) = array(
+            i,
+            true,
+            FetchPartition::min_len(version),
+            cx,
+            |it: &mut FetchPartition, i, cx| it.parse(i, version, cx),
+        )
         .at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_id, partitions, unknown_tagged_fields }))
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -261,7 +268,7 @@ impl FetchTopic {
 }
 
 /// In [`FetchTopic::partitions`]; versions 1 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchPartition {
     /// `PartitionIndex`.
     pub partition_index: i32,
@@ -271,16 +278,32 @@ pub struct FetchPartition {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for FetchPartition {
+    fn default() -> Self {
+        const {
+            Self {
+                partition_index: 0,
+                acknowledgement_batches: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl FetchPartition {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, acknowledgement_batches) =
-            array(i, true, AcknowledgementBatch::min_len(version), cx, |i, cx| {
-                AcknowledgementBatch::parse(i, version, cx)
-            })
-            .at("acknowledgement_batches")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { partition_index, acknowledgement_batches, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.acknowledgement_batches) = array(
+            i,
+            true,
+            AcknowledgementBatch::min_len(version),
+            cx,
+            |it: &mut AcknowledgementBatch, i, cx| it.parse(i, version, cx),
+        )
+        .at("acknowledgement_batches")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -318,7 +341,7 @@ impl FetchPartition {
 }
 
 /// In [`FetchPartition::acknowledgement_batches`]; versions 1 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcknowledgementBatch {
     /// `FirstOffset`.
     pub first_offset: i64,
@@ -330,14 +353,28 @@ pub struct AcknowledgementBatch {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for AcknowledgementBatch {
+    fn default() -> Self {
+        const {
+            Self {
+                first_offset: 0,
+                last_offset: 0,
+                acknowledge_types: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl AcknowledgementBatch {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, first_offset) = int64(i).at("first_offset")?;
-        let (i, last_offset) = int64(i).at("last_offset")?;
-        let (i, acknowledge_types) =
-            array(i, true, 1, cx, |i, _| int8(i)).at("acknowledge_types")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { first_offset, last_offset, acknowledge_types, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.first_offset) = int64(i).at("first_offset")?;
+        (i, self.last_offset) = int64(i).at("last_offset")?;
+        (i, self.acknowledge_types) =
+            array(i, true, 1, cx, value(|i, _| int8(i))).at("acknowledge_types")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -373,7 +410,7 @@ impl AcknowledgementBatch {
 }
 
 /// In [`ShareFetchRequest::forgotten_topics_data`]; versions 1 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForgottenTopic {
     /// `TopicId`.
     pub topic_id: Uuid,
@@ -383,12 +420,25 @@ pub struct ForgottenTopic {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for ForgottenTopic {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_id: Uuid::ZERO,
+                partitions: Int32Array::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl ForgottenTopic {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_id) = uuid(i).at("topic_id")?;
-        let (i, partitions) = int32_array(i, true, cx).at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_id, partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_id) = uuid(i).at("topic_id")?;
+        i = int32_array(&mut self.partitions, i, true, cx).at("partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -464,33 +514,27 @@ impl Message for ShareFetchResponse {
 }
 
 impl ShareFetchResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, true, cx).at("error_message")?;
-        let (i, acquisition_lock_timeout_ms) = int32(i).at("acquisition_lock_timeout_ms")?;
-        let (i, responses) =
-            array(i, true, ShareFetchableTopicResponse::min_len(version), cx, |i, cx| {
-                ShareFetchableTopicResponse::parse(i, version, cx)
-            })
-            .at("responses")?;
-        let (i, node_endpoints) = array(i, true, NodeEndpoint::min_len(version), cx, |i, cx| {
-            NodeEndpoint::parse(i, version, cx)
-        })
-        .at("node_endpoints")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        (i, self.acquisition_lock_timeout_ms) = int32(i).at("acquisition_lock_timeout_ms")?;
+        (i, self.responses) = array(
             i,
-            Self {
-                throttle_time_ms,
-                error_code,
-                error_message,
-                acquisition_lock_timeout_ms,
-                responses,
-                node_endpoints,
-                unknown_tagged_fields,
-            },
-        ))
+            true,
+            ShareFetchableTopicResponse::min_len(version),
+            cx,
+            |it: &mut ShareFetchableTopicResponse, i, cx| it.parse(i, version, cx),
+        )
+        .at("responses")?;
+        (i, self.node_endpoints) =
+            array(i, true, NodeEndpoint::min_len(version), cx, |it: &mut NodeEndpoint, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("node_endpoints")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -535,7 +579,7 @@ impl ShareFetchResponse {
 }
 
 /// In [`ShareFetchResponse::responses`]; versions 1 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShareFetchableTopicResponse {
     /// `TopicId`.
     pub topic_id: Uuid,
@@ -545,15 +589,29 @@ pub struct ShareFetchableTopicResponse {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for ShareFetchableTopicResponse {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_id: Uuid::ZERO,
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl ShareFetchableTopicResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_id) = uuid(i).at("topic_id")?;
-        let (i, partitions) = array(i, true, PartitionData::min_len(version), cx, |i, cx| {
-            PartitionData::parse(i, version, cx)
-        })
-        .at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_id, partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_id) = uuid(i).at("topic_id")?;
+        (i, self.partitions) =
+            array(i, true, PartitionData::min_len(version), cx, |it: &mut PartitionData, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -610,35 +668,26 @@ pub struct PartitionData {
 }
 
 impl PartitionData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, true, cx).at("error_message")?;
-        let (i, acknowledge_error_code) = error_code_int16(i).at("acknowledge_error_code")?;
-        let (i, acknowledge_error_message) =
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        (i, self.acknowledge_error_code) = error_code_int16(i).at("acknowledge_error_code")?;
+        (i, self.acknowledge_error_message) =
             nullable_string(i, true, cx).at("acknowledge_error_message")?;
-        let (i, current_leader) = LeaderIdAndEpoch::parse(i, version, cx).at("current_leader")?;
-        let (i, records) = records(i, true, cx).at("records")?;
-        let (i, acquired_records) =
-            array(i, true, AcquiredRecords::min_len(version), cx, |i, cx| {
-                AcquiredRecords::parse(i, version, cx)
-            })
-            .at("acquired_records")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
+        i = self.current_leader.parse(i, version, cx).at("current_leader")?;
+        (i, self.records) = records(i, true, cx).at("records")?;
+        (i, self.acquired_records) = array(
             i,
-            Self {
-                partition_index,
-                error_code,
-                error_message,
-                acknowledge_error_code,
-                acknowledge_error_message,
-                current_leader,
-                records,
-                acquired_records,
-                unknown_tagged_fields,
-            },
-        ))
+            true,
+            AcquiredRecords::min_len(version),
+            cx,
+            |it: &mut AcquiredRecords, i, cx| it.parse(i, version, cx),
+        )
+        .at("acquired_records")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -697,11 +746,12 @@ pub struct LeaderIdAndEpoch {
 }
 
 impl LeaderIdAndEpoch {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, leader_id) = int32(i).at("leader_id")?;
-        let (i, leader_epoch) = int32(i).at("leader_epoch")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { leader_id, leader_epoch, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.leader_id) = int32(i).at("leader_id")?;
+        (i, self.leader_epoch) = int32(i).at("leader_epoch")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -723,7 +773,7 @@ impl LeaderIdAndEpoch {
 }
 
 /// In [`PartitionData::acquired_records`]; versions 1 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcquiredRecords {
     /// `FirstOffset`.
     pub first_offset: i64,
@@ -735,13 +785,27 @@ pub struct AcquiredRecords {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for AcquiredRecords {
+    fn default() -> Self {
+        const {
+            Self {
+                first_offset: 0,
+                last_offset: 0,
+                delivery_count: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl AcquiredRecords {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, first_offset) = int64(i).at("first_offset")?;
-        let (i, last_offset) = int64(i).at("last_offset")?;
-        let (i, delivery_count) = int16(i).at("delivery_count")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { first_offset, last_offset, delivery_count, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.first_offset) = int64(i).at("first_offset")?;
+        (i, self.last_offset) = int64(i).at("last_offset")?;
+        (i, self.delivery_count) = int16(i).at("delivery_count")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -769,7 +833,7 @@ impl AcquiredRecords {
 }
 
 /// In [`ShareFetchResponse::node_endpoints`]; versions 1 to 2.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeEndpoint {
     /// `NodeId`.
     pub node_id: i32,
@@ -783,14 +847,29 @@ pub struct NodeEndpoint {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for NodeEndpoint {
+    fn default() -> Self {
+        const {
+            Self {
+                node_id: 0,
+                host: KafkaString::new(),
+                port: 0,
+                rack: None,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl NodeEndpoint {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, node_id) = int32(i).at("node_id")?;
-        let (i, host) = string(i, true, cx).at("host")?;
-        let (i, port) = int32(i).at("port")?;
-        let (i, rack) = nullable_string(i, true, cx).at("rack")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { node_id, host, port, rack, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.node_id) = int32(i).at("node_id")?;
+        (i, self.host) = string(i, true, cx).at("host")?;
+        (i, self.port) = int32(i).at("port")?;
+        (i, self.rack) = nullable_string(i, true, cx).at("rack")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

@@ -11,8 +11,10 @@ use crate::primitives::encoder::{
 use crate::primitives::parse::{
     error_code_int16, int32, nullable_string, nullable_struct, string, uuid,
 };
-use crate::primitives::parsed::{At, Context, Parsed};
-use crate::primitives::sequence::{array, int32_array, nullable_array, unknown_tagged_fields};
+use crate::primitives::parsed::{At, Context, Rest};
+use crate::primitives::sequence::{
+    array, int32_array, nullable_array, unknown_tagged_fields, value,
+};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, KafkaString,
     Message, Request, UnknownTaggedFields, Uuid, VersionRange, message,
@@ -68,26 +70,17 @@ impl Request for ShareGroupHeartbeatRequest {
 }
 
 impl ShareGroupHeartbeatRequest {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, group_id) = string(i, true, cx).at("group_id")?;
-        let (i, member_id) = string(i, true, cx).at("member_id")?;
-        let (i, member_epoch) = int32(i).at("member_epoch")?;
-        let (i, rack_id) = nullable_string(i, true, cx).at("rack_id")?;
-        let (i, subscribed_topic_names) =
-            nullable_array(i, true, 1, cx, |i, cx| string(i, true, cx))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.group_id) = string(i, true, cx).at("group_id")?;
+        (i, self.member_id) = string(i, true, cx).at("member_id")?;
+        (i, self.member_epoch) = int32(i).at("member_epoch")?;
+        (i, self.rack_id) = nullable_string(i, true, cx).at("rack_id")?;
+        (i, self.subscribed_topic_names) =
+            nullable_array(i, true, 1, cx, value(|i, cx| string(i, true, cx)))
                 .at("subscribed_topic_names")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                group_id,
-                member_id,
-                member_epoch,
-                rack_id,
-                subscribed_topic_names,
-                unknown_tagged_fields,
-            },
-        ))
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -166,7 +159,7 @@ impl Message for ShareGroupHeartbeatResponse {
     const FLEXIBLE_FROM: Option<i16> = Some(1);
     const MEMORY_PER_BYTE: usize = memory_per_byte(&[
         (size_of::<TopicPartitions>(), 18),
-        (size_of::<i32>(), 4),
+        (Int32Array::MEMORY_PER_BYTE, 1),
         (UnknownTaggedFields::MEMORY_PER_BYTE, 1),
     ]);
 
@@ -188,29 +181,18 @@ impl Message for ShareGroupHeartbeatResponse {
 }
 
 impl ShareGroupHeartbeatResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, true, cx).at("error_message")?;
-        let (i, member_id) = nullable_string(i, true, cx).at("member_id")?;
-        let (i, member_epoch) = int32(i).at("member_epoch")?;
-        let (i, heartbeat_interval_ms) = int32(i).at("heartbeat_interval_ms")?;
-        let (i, assignment) =
-            nullable_struct(i, |i| Assignment::parse(i, version, cx)).at("assignment")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                throttle_time_ms,
-                error_code,
-                error_message,
-                member_id,
-                member_epoch,
-                heartbeat_interval_ms,
-                assignment,
-                unknown_tagged_fields,
-            },
-        ))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        (i, self.member_id) = nullable_string(i, true, cx).at("member_id")?;
+        (i, self.member_epoch) = int32(i).at("member_epoch")?;
+        (i, self.heartbeat_interval_ms) = int32(i).at("heartbeat_interval_ms")?;
+        (i, self.assignment) =
+            nullable_struct(i, |it, i| Assignment::parse(it, i, version, cx)).at("assignment")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -263,14 +245,18 @@ pub struct Assignment {
 }
 
 impl Assignment {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_partitions) =
-            array(i, true, TopicPartitions::min_len(version), cx, |i, cx| {
-                TopicPartitions::parse(i, version, cx)
-            })
-            .at("topic_partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_partitions) = array(
+            i,
+            true,
+            TopicPartitions::min_len(version),
+            cx,
+            |it: &mut TopicPartitions, i, cx| it.parse(i, version, cx),
+        )
+        .at("topic_partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -298,7 +284,7 @@ impl Assignment {
 }
 
 /// In [`Assignment::topic_partitions`]; version 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicPartitions {
     /// `TopicId`.
     pub topic_id: Uuid,
@@ -308,12 +294,25 @@ pub struct TopicPartitions {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for TopicPartitions {
+    fn default() -> Self {
+        const {
+            Self {
+                topic_id: Uuid::ZERO,
+                partitions: Int32Array::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl TopicPartitions {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic_id) = uuid(i).at("topic_id")?;
-        let (i, partitions) = int32_array(i, true, cx).at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic_id, partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic_id) = uuid(i).at("topic_id")?;
+        i = int32_array(&mut self.partitions, i, true, cx).at("partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

@@ -12,8 +12,10 @@ use crate::primitives::parse::{
     boolean, error_code_int16, int8, int16, int32, int64, nullable_string, nullable_struct, string,
     uint16,
 };
-use crate::primitives::parsed::{At, Context, Parsed};
-use crate::primitives::sequence::{array, int32_array, nullable_array, unknown_tagged_fields};
+use crate::primitives::parsed::{At, Context, Rest};
+use crate::primitives::sequence::{
+    array, int32_array, nullable_array, unknown_tagged_fields, value,
+};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, KafkaString,
     Message, Request, UnknownTaggedFields, VersionRange, message,
@@ -63,8 +65,8 @@ pub struct StreamsGroupHeartbeatRequest {
 impl Default for StreamsGroupHeartbeatRequest {
     fn default() -> Self {
         Self {
-            group_id: KafkaString::default(),
-            member_id: KafkaString::default(),
+            group_id: KafkaString::new(),
+            member_id: KafkaString::new(),
             member_epoch: 0,
             endpoint_information_epoch: 0,
             instance_id: None,
@@ -80,7 +82,7 @@ impl Default for StreamsGroupHeartbeatRequest {
             task_offsets: None,
             task_end_offsets: None,
             shutdown_application: false,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -98,7 +100,7 @@ impl Message for StreamsGroupHeartbeatRequest {
         (size_of::<TopicInfo>(), 9),
         (size_of::<CopartitionGroup>(), 4),
         (size_of::<i16>(), 2),
-        (size_of::<i32>(), 4),
+        (Int32Array::MEMORY_PER_BYTE, 1),
         (UnknownTaggedFields::MEMORY_PER_BYTE, 1),
     ]);
 
@@ -126,83 +128,70 @@ impl Request for StreamsGroupHeartbeatRequest {
 }
 
 impl StreamsGroupHeartbeatRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, group_id) = string(i, true, cx).at("group_id")?;
-        let (i, member_id) = string(i, true, cx).at("member_id")?;
-        let (i, member_epoch) = int32(i).at("member_epoch")?;
-        let (i, endpoint_information_epoch) = int32(i).at("endpoint_information_epoch")?;
-        let (i, instance_id) = nullable_string(i, true, cx).at("instance_id")?;
-        let (i, rack_id) = nullable_string(i, true, cx).at("rack_id")?;
-        let (i, rebalance_timeout_ms) = int32(i).at("rebalance_timeout_ms")?;
-        let (i, topology) =
-            nullable_struct(i, |i| Topology::parse(i, version, cx)).at("topology")?;
-        let (i, active_tasks) = nullable_array(
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.group_id) = string(i, true, cx).at("group_id")?;
+        (i, self.member_id) = string(i, true, cx).at("member_id")?;
+        (i, self.member_epoch) = int32(i).at("member_epoch")?;
+        (i, self.endpoint_information_epoch) = int32(i).at("endpoint_information_epoch")?;
+        (i, self.instance_id) = nullable_string(i, true, cx).at("instance_id")?;
+        (i, self.rack_id) = nullable_string(i, true, cx).at("rack_id")?;
+        (i, self.rebalance_timeout_ms) = int32(i).at("rebalance_timeout_ms")?;
+        (i, self.topology) =
+            nullable_struct(i, |it, i| Topology::parse(it, i, version, cx)).at("topology")?;
+        (i, self.active_tasks) = nullable_array(
             i,
             true,
             StreamsGroupHeartbeatRequestTaskIds::min_len(version),
             cx,
-            |i, cx| StreamsGroupHeartbeatRequestTaskIds::parse(i, version, cx),
+            |it: &mut StreamsGroupHeartbeatRequestTaskIds, i, cx| it.parse(i, version, cx),
         )
         .at("active_tasks")?;
-        let (i, standby_tasks) = nullable_array(
+        (i, self.standby_tasks) = nullable_array(
             i,
             true,
             StreamsGroupHeartbeatRequestTaskIds::min_len(version),
             cx,
-            |i, cx| StreamsGroupHeartbeatRequestTaskIds::parse(i, version, cx),
+            |it: &mut StreamsGroupHeartbeatRequestTaskIds, i, cx| it.parse(i, version, cx),
         )
         .at("standby_tasks")?;
-        let (i, warmup_tasks) = nullable_array(
+        (i, self.warmup_tasks) = nullable_array(
             i,
             true,
             StreamsGroupHeartbeatRequestTaskIds::min_len(version),
             cx,
-            |i, cx| StreamsGroupHeartbeatRequestTaskIds::parse(i, version, cx),
+            |it: &mut StreamsGroupHeartbeatRequestTaskIds, i, cx| it.parse(i, version, cx),
         )
         .at("warmup_tasks")?;
-        let (i, process_id) = nullable_string(i, true, cx).at("process_id")?;
-        let (i, user_endpoint) =
-            nullable_struct(i, |i| StreamsGroupHeartbeatRequestEndpoint::parse(i, version, cx))
-                .at("user_endpoint")?;
-        let (i, client_tags) = nullable_array(i, true, KeyValue::min_len(version), cx, |i, cx| {
-            KeyValue::parse(i, version, cx)
+        (i, self.process_id) = nullable_string(i, true, cx).at("process_id")?;
+        (i, self.user_endpoint) = nullable_struct(i, |it, i| {
+            StreamsGroupHeartbeatRequestEndpoint::parse(it, i, version, cx)
         })
-        .at("client_tags")?;
-        let (i, task_offsets) =
-            nullable_array(i, true, TaskOffset::min_len(version), cx, |i, cx| {
-                TaskOffset::parse(i, version, cx)
+        .at("user_endpoint")?;
+        (i, self.client_tags) =
+            nullable_array(i, true, KeyValue::min_len(version), cx, |it: &mut KeyValue, i, cx| {
+                it.parse(i, version, cx)
             })
-            .at("task_offsets")?;
-        let (i, task_end_offsets) =
-            nullable_array(i, true, TaskOffset::min_len(version), cx, |i, cx| {
-                TaskOffset::parse(i, version, cx)
-            })
-            .at("task_end_offsets")?;
-        let (i, shutdown_application) = boolean(i).at("shutdown_application")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
+            .at("client_tags")?;
+        (i, self.task_offsets) = nullable_array(
             i,
-            Self {
-                group_id,
-                member_id,
-                member_epoch,
-                endpoint_information_epoch,
-                instance_id,
-                rack_id,
-                rebalance_timeout_ms,
-                topology,
-                active_tasks,
-                standby_tasks,
-                warmup_tasks,
-                process_id,
-                user_endpoint,
-                client_tags,
-                task_offsets,
-                task_end_offsets,
-                shutdown_application,
-                unknown_tagged_fields,
-            },
-        ))
+            true,
+            TaskOffset::min_len(version),
+            cx,
+            |it: &mut TaskOffset, i, cx| it.parse(i, version, cx),
+        )
+        .at("task_offsets")?;
+        (i, self.task_end_offsets) = nullable_array(
+            i,
+            true,
+            TaskOffset::min_len(version),
+            cx,
+            |it: &mut TaskOffset, i, cx| it.parse(i, version, cx),
+        )
+        .at("task_end_offsets")?;
+        (i, self.shutdown_application) = boolean(i).at("shutdown_application")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -404,14 +393,16 @@ pub struct Topology {
 }
 
 impl Topology {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, epoch) = int32(i).at("epoch")?;
-        let (i, subtopologies) = array(i, true, Subtopology::min_len(version), cx, |i, cx| {
-            Subtopology::parse(i, version, cx)
-        })
-        .at("subtopologies")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { epoch, subtopologies, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.epoch) = int32(i).at("epoch")?;
+        (i, self.subtopologies) =
+            array(i, true, Subtopology::min_len(version), cx, |it: &mut Subtopology, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("subtopologies")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -440,7 +431,7 @@ impl Topology {
 }
 
 /// In [`Topology::subtopologies`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subtopology {
     /// `SubtopologyId`.
     pub subtopology_id: KafkaString,
@@ -460,44 +451,54 @@ pub struct Subtopology {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for Subtopology {
+    fn default() -> Self {
+        const {
+            Self {
+                subtopology_id: KafkaString::new(),
+                source_topics: Vec::new(),
+                source_topic_regex: Vec::new(),
+                state_changelog_topics: Vec::new(),
+                repartition_sink_topics: Vec::new(),
+                repartition_source_topics: Vec::new(),
+                copartition_groups: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl Subtopology {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, subtopology_id) = string(i, true, cx).at("subtopology_id")?;
-        let (i, source_topics) =
-            array(i, true, 1, cx, |i, cx| string(i, true, cx)).at("source_topics")?;
-        let (i, source_topic_regex) =
-            array(i, true, 1, cx, |i, cx| string(i, true, cx)).at("source_topic_regex")?;
-        let (i, state_changelog_topics) =
-            array(i, true, TopicInfo::min_len(version), cx, |i, cx| {
-                TopicInfo::parse(i, version, cx)
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.subtopology_id) = string(i, true, cx).at("subtopology_id")?;
+        (i, self.source_topics) =
+            array(i, true, 1, cx, value(|i, cx| string(i, true, cx))).at("source_topics")?;
+        (i, self.source_topic_regex) =
+            array(i, true, 1, cx, value(|i, cx| string(i, true, cx))).at("source_topic_regex")?;
+        (i, self.state_changelog_topics) =
+            array(i, true, TopicInfo::min_len(version), cx, |it: &mut TopicInfo, i, cx| {
+                it.parse(i, version, cx)
             })
             .at("state_changelog_topics")?;
-        let (i, repartition_sink_topics) =
-            array(i, true, 1, cx, |i, cx| string(i, true, cx)).at("repartition_sink_topics")?;
-        let (i, repartition_source_topics) =
-            array(i, true, TopicInfo::min_len(version), cx, |i, cx| {
-                TopicInfo::parse(i, version, cx)
+        (i, self.repartition_sink_topics) =
+            array(i, true, 1, cx, value(|i, cx| string(i, true, cx)))
+                .at("repartition_sink_topics")?;
+        (i, self.repartition_source_topics) =
+            array(i, true, TopicInfo::min_len(version), cx, |it: &mut TopicInfo, i, cx| {
+                it.parse(i, version, cx)
             })
             .at("repartition_source_topics")?;
-        let (i, copartition_groups) =
-            array(i, true, CopartitionGroup::min_len(version), cx, |i, cx| {
-                CopartitionGroup::parse(i, version, cx)
-            })
-            .at("copartition_groups")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
+        (i, self.copartition_groups) = array(
             i,
-            Self {
-                subtopology_id,
-                source_topics,
-                source_topic_regex,
-                state_changelog_topics,
-                repartition_sink_topics,
-                repartition_source_topics,
-                copartition_groups,
-                unknown_tagged_fields,
-            },
-        ))
+            true,
+            CopartitionGroup::min_len(version),
+            cx,
+            |it: &mut CopartitionGroup, i, cx| it.parse(i, version, cx),
+        )
+        .at("copartition_groups")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -584,7 +585,7 @@ impl Subtopology {
 }
 
 /// In [`Subtopology::state_changelog_topics`] and [`Subtopology::repartition_source_topics`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicInfo {
     /// `Name`.
     pub name: KafkaString,
@@ -598,16 +599,33 @@ pub struct TopicInfo {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for TopicInfo {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                partitions: 0,
+                replication_factor: 0,
+                topic_configs: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl TopicInfo {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, partitions) = int32(i).at("partitions")?;
-        let (i, replication_factor) = int16(i).at("replication_factor")?;
-        let (i, topic_configs) =
-            array(i, true, KeyValue::min_len(version), cx, |i, cx| KeyValue::parse(i, version, cx))
-                .at("topic_configs")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, partitions, replication_factor, topic_configs, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        (i, self.partitions) = int32(i).at("partitions")?;
+        (i, self.replication_factor) = int16(i).at("replication_factor")?;
+        (i, self.topic_configs) =
+            array(i, true, KeyValue::min_len(version), cx, |it: &mut KeyValue, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("topic_configs")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -644,7 +662,7 @@ impl TopicInfo {
 }
 
 /// In [`TopicInfo::topic_configs`] and [`StreamsGroupHeartbeatRequest::client_tags`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyValue {
     /// `Key`.
     pub key: KafkaString,
@@ -654,12 +672,25 @@ pub struct KeyValue {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for KeyValue {
+    fn default() -> Self {
+        const {
+            Self {
+                key: KafkaString::new(),
+                value: KafkaString::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl KeyValue {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, key) = string(i, true, cx).at("key")?;
-        let (i, value) = string(i, true, cx).at("value")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { key, value, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.key) = string(i, true, cx).at("key")?;
+        (i, self.value) = string(i, true, cx).at("value")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -688,7 +719,7 @@ impl KeyValue {
 }
 
 /// In [`Subtopology::copartition_groups`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopartitionGroup {
     /// `SourceTopics`.
     pub source_topics: Vec<i16>,
@@ -700,23 +731,30 @@ pub struct CopartitionGroup {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
-impl CopartitionGroup {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, source_topics) = array(i, true, 2, cx, |i, _| int16(i)).at("source_topics")?;
-        let (i, source_topic_regex) =
-            array(i, true, 2, cx, |i, _| int16(i)).at("source_topic_regex")?;
-        let (i, repartition_source_topics) =
-            array(i, true, 2, cx, |i, _| int16(i)).at("repartition_source_topics")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
+impl Default for CopartitionGroup {
+    fn default() -> Self {
+        const {
             Self {
-                source_topics,
-                source_topic_regex,
-                repartition_source_topics,
-                unknown_tagged_fields,
-            },
-        ))
+                source_topics: Vec::new(),
+                source_topic_regex: Vec::new(),
+                repartition_source_topics: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
+impl CopartitionGroup {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.source_topics) =
+            array(i, true, 2, cx, value(|i, _| int16(i))).at("source_topics")?;
+        (i, self.source_topic_regex) =
+            array(i, true, 2, cx, value(|i, _| int16(i))).at("source_topic_regex")?;
+        (i, self.repartition_source_topics) =
+            array(i, true, 2, cx, value(|i, _| int16(i))).at("repartition_source_topics")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -761,7 +799,7 @@ impl CopartitionGroup {
 }
 
 /// In [`StreamsGroupHeartbeatRequest::active_tasks`] and [`StreamsGroupHeartbeatRequest::standby_tasks`] and [`StreamsGroupHeartbeatRequest::warmup_tasks`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamsGroupHeartbeatRequestTaskIds {
     /// `SubtopologyId`.
     pub subtopology_id: KafkaString,
@@ -771,12 +809,25 @@ pub struct StreamsGroupHeartbeatRequestTaskIds {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for StreamsGroupHeartbeatRequestTaskIds {
+    fn default() -> Self {
+        const {
+            Self {
+                subtopology_id: KafkaString::new(),
+                partitions: Int32Array::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl StreamsGroupHeartbeatRequestTaskIds {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, subtopology_id) = string(i, true, cx).at("subtopology_id")?;
-        let (i, partitions) = int32_array(i, true, cx).at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { subtopology_id, partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.subtopology_id) = string(i, true, cx).at("subtopology_id")?;
+        i = int32_array(&mut self.partitions, i, true, cx).at("partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -824,11 +875,12 @@ pub struct StreamsGroupHeartbeatRequestEndpoint {
 }
 
 impl StreamsGroupHeartbeatRequestEndpoint {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, host) = string(i, true, cx).at("host")?;
-        let (i, port) = uint16(i).at("port")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { host, port, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.host) = string(i, true, cx).at("host")?;
+        (i, self.port) = uint16(i).at("port")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -851,7 +903,7 @@ impl StreamsGroupHeartbeatRequestEndpoint {
 }
 
 /// In [`StreamsGroupHeartbeatRequest::task_offsets`] and [`StreamsGroupHeartbeatRequest::task_end_offsets`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskOffset {
     /// `SubtopologyId`.
     pub subtopology_id: KafkaString,
@@ -863,13 +915,27 @@ pub struct TaskOffset {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for TaskOffset {
+    fn default() -> Self {
+        const {
+            Self {
+                subtopology_id: KafkaString::new(),
+                partition: 0,
+                offset: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl TaskOffset {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, subtopology_id) = string(i, true, cx).at("subtopology_id")?;
-        let (i, partition) = int32(i).at("partition")?;
-        let (i, offset) = int64(i).at("offset")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { subtopology_id, partition, offset, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.subtopology_id) = string(i, true, cx).at("subtopology_id")?;
+        (i, self.partition) = int32(i).at("partition")?;
+        (i, self.offset) = int64(i).at("offset")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -942,7 +1008,7 @@ impl Default for StreamsGroupHeartbeatResponse {
             throttle_time_ms: 0,
             error_code: ErrorCode::NONE,
             error_message: None,
-            member_id: KafkaString::default(),
+            member_id: KafkaString::new(),
             member_epoch: 0,
             heartbeat_interval_ms: 0,
             acceptable_recovery_lag_legacy: 0,
@@ -955,7 +1021,7 @@ impl Default for StreamsGroupHeartbeatResponse {
             topology_description_required: false,
             endpoint_information_epoch: 0,
             partitions_by_user_endpoint: None,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -968,7 +1034,7 @@ impl Message for StreamsGroupHeartbeatResponse {
         (size_of::<Status>(), 3),
         (size_of::<StreamsGroupHeartbeatResponseTaskIds>(), 3),
         (size_of::<EndpointToPartitions>(), 7),
-        (size_of::<i32>(), 4),
+        (Int32Array::MEMORY_PER_BYTE, 1),
         (size_of::<TopicPartition>(), 3),
         (UnknownTaggedFields::MEMORY_PER_BYTE, 1),
     ]);
@@ -991,77 +1057,66 @@ impl Message for StreamsGroupHeartbeatResponse {
 }
 
 impl StreamsGroupHeartbeatResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, true, cx).at("error_message")?;
-        let (i, member_id) = string(i, true, cx).at("member_id")?;
-        let (i, member_epoch) = int32(i).at("member_epoch")?;
-        let (i, heartbeat_interval_ms) = int32(i).at("heartbeat_interval_ms")?;
-        let (i, acceptable_recovery_lag_legacy) =
-            if version <= 0 { int32(i).at("acceptable_recovery_lag_legacy")? } else { (i, 0) };
-        let (i, task_offset_interval_ms) = int32(i).at("task_offset_interval_ms")?;
-        let (i, acceptable_recovery_lag) =
-            if version >= 1 { int64(i).at("acceptable_recovery_lag")? } else { (i, -1) };
-        let (i, status) = nullable_array(i, true, Status::min_len(version), cx, |i, cx| {
-            Status::parse(i, version, cx)
-        })
-        .at("status")?;
-        let (i, active_tasks) = nullable_array(
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        (i, self.member_id) = string(i, true, cx).at("member_id")?;
+        (i, self.member_epoch) = int32(i).at("member_epoch")?;
+        (i, self.heartbeat_interval_ms) = int32(i).at("heartbeat_interval_ms")?;
+        if version <= 0 {
+            (i, self.acceptable_recovery_lag_legacy) =
+                int32(i).at("acceptable_recovery_lag_legacy")?;
+        }
+        (i, self.task_offset_interval_ms) = int32(i).at("task_offset_interval_ms")?;
+        if version >= 1 {
+            (i, self.acceptable_recovery_lag) = int64(i).at("acceptable_recovery_lag")?;
+        }
+        (i, self.status) =
+            nullable_array(i, true, Status::min_len(version), cx, |it: &mut Status, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("status")?;
+        (i, self.active_tasks) = nullable_array(
             i,
             true,
             StreamsGroupHeartbeatResponseTaskIds::min_len(version),
             cx,
-            |i, cx| StreamsGroupHeartbeatResponseTaskIds::parse(i, version, cx),
+            |it: &mut StreamsGroupHeartbeatResponseTaskIds, i, cx| it.parse(i, version, cx),
         )
         .at("active_tasks")?;
-        let (i, standby_tasks) = nullable_array(
+        (i, self.standby_tasks) = nullable_array(
             i,
             true,
             StreamsGroupHeartbeatResponseTaskIds::min_len(version),
             cx,
-            |i, cx| StreamsGroupHeartbeatResponseTaskIds::parse(i, version, cx),
+            |it: &mut StreamsGroupHeartbeatResponseTaskIds, i, cx| it.parse(i, version, cx),
         )
         .at("standby_tasks")?;
-        let (i, warmup_tasks) = nullable_array(
+        (i, self.warmup_tasks) = nullable_array(
             i,
             true,
             StreamsGroupHeartbeatResponseTaskIds::min_len(version),
             cx,
-            |i, cx| StreamsGroupHeartbeatResponseTaskIds::parse(i, version, cx),
+            |it: &mut StreamsGroupHeartbeatResponseTaskIds, i, cx| it.parse(i, version, cx),
         )
         .at("warmup_tasks")?;
-        let (i, topology_description_required) =
-            if version >= 1 { boolean(i).at("topology_description_required")? } else { (i, false) };
-        let (i, endpoint_information_epoch) = int32(i).at("endpoint_information_epoch")?;
-        let (i, partitions_by_user_endpoint) =
-            nullable_array(i, true, EndpointToPartitions::min_len(version), cx, |i, cx| {
-                EndpointToPartitions::parse(i, version, cx)
-            })
-            .at("partitions_by_user_endpoint")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
+        if version >= 1 {
+            (i, self.topology_description_required) =
+                boolean(i).at("topology_description_required")?;
+        }
+        (i, self.endpoint_information_epoch) = int32(i).at("endpoint_information_epoch")?;
+        (i, self.partitions_by_user_endpoint) = nullable_array(
             i,
-            Self {
-                throttle_time_ms,
-                error_code,
-                error_message,
-                member_id,
-                member_epoch,
-                heartbeat_interval_ms,
-                acceptable_recovery_lag_legacy,
-                task_offset_interval_ms,
-                acceptable_recovery_lag,
-                status,
-                active_tasks,
-                standby_tasks,
-                warmup_tasks,
-                topology_description_required,
-                endpoint_information_epoch,
-                partitions_by_user_endpoint,
-                unknown_tagged_fields,
-            },
-        ))
+            true,
+            EndpointToPartitions::min_len(version),
+            cx,
+            |it: &mut EndpointToPartitions, i, cx| it.parse(i, version, cx),
+        )
+        .at("partitions_by_user_endpoint")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -1220,7 +1275,7 @@ impl StreamsGroupHeartbeatResponse {
 }
 
 /// In [`StreamsGroupHeartbeatResponse::status`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
     /// `StatusCode`.
     pub status_code: i8,
@@ -1230,12 +1285,25 @@ pub struct Status {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for Status {
+    fn default() -> Self {
+        const {
+            Self {
+                status_code: 0,
+                status_detail: KafkaString::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl Status {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, status_code) = int8(i).at("status_code")?;
-        let (i, status_detail) = string(i, true, cx).at("status_detail")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { status_code, status_detail, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.status_code) = int8(i).at("status_code")?;
+        (i, self.status_detail) = string(i, true, cx).at("status_detail")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -1263,7 +1331,7 @@ impl Status {
 }
 
 /// In [`StreamsGroupHeartbeatResponse::active_tasks`] and [`StreamsGroupHeartbeatResponse::standby_tasks`] and [`StreamsGroupHeartbeatResponse::warmup_tasks`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamsGroupHeartbeatResponseTaskIds {
     /// `SubtopologyId`.
     pub subtopology_id: KafkaString,
@@ -1273,12 +1341,25 @@ pub struct StreamsGroupHeartbeatResponseTaskIds {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for StreamsGroupHeartbeatResponseTaskIds {
+    fn default() -> Self {
+        const {
+            Self {
+                subtopology_id: KafkaString::new(),
+                partitions: Int32Array::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl StreamsGroupHeartbeatResponseTaskIds {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, subtopology_id) = string(i, true, cx).at("subtopology_id")?;
-        let (i, partitions) = int32_array(i, true, cx).at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { subtopology_id, partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.subtopology_id) = string(i, true, cx).at("subtopology_id")?;
+        i = int32_array(&mut self.partitions, i, true, cx).at("partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -1328,24 +1409,27 @@ pub struct EndpointToPartitions {
 }
 
 impl EndpointToPartitions {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, user_endpoint) =
-            StreamsGroupHeartbeatResponseEndpoint::parse(i, version, cx).at("user_endpoint")?;
-        let (i, active_partitions) =
-            array(i, true, TopicPartition::min_len(version), cx, |i, cx| {
-                TopicPartition::parse(i, version, cx)
-            })
-            .at("active_partitions")?;
-        let (i, standby_partitions) =
-            array(i, true, TopicPartition::min_len(version), cx, |i, cx| {
-                TopicPartition::parse(i, version, cx)
-            })
-            .at("standby_partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        i = self.user_endpoint.parse(i, version, cx).at("user_endpoint")?;
+        (i, self.active_partitions) = array(
             i,
-            Self { user_endpoint, active_partitions, standby_partitions, unknown_tagged_fields },
-        ))
+            true,
+            TopicPartition::min_len(version),
+            cx,
+            |it: &mut TopicPartition, i, cx| it.parse(i, version, cx),
+        )
+        .at("active_partitions")?;
+        (i, self.standby_partitions) = array(
+            i,
+            true,
+            TopicPartition::min_len(version),
+            cx,
+            |it: &mut TopicPartition, i, cx| it.parse(i, version, cx),
+        )
+        .at("standby_partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -1407,11 +1491,12 @@ pub struct StreamsGroupHeartbeatResponseEndpoint {
 }
 
 impl StreamsGroupHeartbeatResponseEndpoint {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, host) = string(i, true, cx).at("host")?;
-        let (i, port) = uint16(i).at("port")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { host, port, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.host) = string(i, true, cx).at("host")?;
+        (i, self.port) = uint16(i).at("port")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -1434,7 +1519,7 @@ impl StreamsGroupHeartbeatResponseEndpoint {
 }
 
 /// In [`EndpointToPartitions::active_partitions`] and [`EndpointToPartitions::standby_partitions`]; versions 0 to 1.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicPartition {
     /// `Topic`.
     pub topic: KafkaString,
@@ -1444,12 +1529,25 @@ pub struct TopicPartition {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for TopicPartition {
+    fn default() -> Self {
+        const {
+            Self {
+                topic: KafkaString::new(),
+                partitions: Int32Array::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl TopicPartition {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, topic) = string(i, true, cx).at("topic")?;
-        let (i, partitions) = int32_array(i, true, cx).at("partitions")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { topic, partitions, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.topic) = string(i, true, cx).at("topic")?;
+        i = int32_array(&mut self.partitions, i, true, cx).at("partitions")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, nullable_string_len, string_len, tagged_section_len};
 use crate::primitives::parse::{error_code_int16, int8, int32, nullable_string, string};
-use crate::primitives::parsed::{At, Context, Parsed};
-use crate::primitives::sequence::{array, unknown_tagged_fields};
+use crate::primitives::parsed::{At, Context, Rest};
+use crate::primitives::sequence::{array, unknown_tagged_fields, value};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
     Request, UnknownTaggedFields, VersionRange, message,
@@ -65,23 +65,14 @@ impl Request for StreamsGroupTopologyDescriptionUpdateRequest {
 }
 
 impl StreamsGroupTopologyDescriptionUpdateRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, group_id) = string(i, true, cx).at("group_id")?;
-        let (i, member_id) = string(i, true, cx).at("member_id")?;
-        let (i, topology_epoch) = int32(i).at("topology_epoch")?;
-        let (i, topology_description) =
-            TopologyDescription::parse(i, version, cx).at("topology_description")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                group_id,
-                member_id,
-                topology_epoch,
-                topology_description,
-                unknown_tagged_fields,
-            },
-        ))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.group_id) = string(i, true, cx).at("group_id")?;
+        (i, self.member_id) = string(i, true, cx).at("member_id")?;
+        (i, self.topology_epoch) = int32(i).at("topology_epoch")?;
+        i = self.topology_description.parse(i, version, cx).at("topology_description")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -127,19 +118,26 @@ pub struct TopologyDescription {
 }
 
 impl TopologyDescription {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, subtopologies) =
-            array(i, true, TopologyDescriptionSubtopology::min_len(version), cx, |i, cx| {
-                TopologyDescriptionSubtopology::parse(i, version, cx)
-            })
-            .at("subtopologies")?;
-        let (i, global_stores) =
-            array(i, true, TopologyDescriptionGlobalStore::min_len(version), cx, |i, cx| {
-                TopologyDescriptionGlobalStore::parse(i, version, cx)
-            })
-            .at("global_stores")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { subtopologies, global_stores, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.subtopologies) = array(
+            i,
+            true,
+            TopologyDescriptionSubtopology::min_len(version),
+            cx,
+            |it: &mut TopologyDescriptionSubtopology, i, cx| it.parse(i, version, cx),
+        )
+        .at("subtopologies")?;
+        (i, self.global_stores) = array(
+            i,
+            true,
+            TopologyDescriptionGlobalStore::min_len(version),
+            cx,
+            |it: &mut TopologyDescriptionGlobalStore, i, cx| it.parse(i, version, cx),
+        )
+        .at("global_stores")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -175,7 +173,7 @@ impl TopologyDescription {
 }
 
 /// In [`TopologyDescription::subtopologies`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopologyDescriptionSubtopology {
     /// `SubtopologyId`.
     pub subtopology_id: KafkaString,
@@ -185,15 +183,32 @@ pub struct TopologyDescriptionSubtopology {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for TopologyDescriptionSubtopology {
+    fn default() -> Self {
+        const {
+            Self {
+                subtopology_id: KafkaString::new(),
+                nodes: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl TopologyDescriptionSubtopology {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, subtopology_id) = string(i, true, cx).at("subtopology_id")?;
-        let (i, nodes) = array(i, true, TopologyDescriptionNode::min_len(version), cx, |i, cx| {
-            TopologyDescriptionNode::parse(i, version, cx)
-        })
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.subtopology_id) = string(i, true, cx).at("subtopology_id")?;
+        (i, self.nodes) = array(
+            i,
+            true,
+            TopologyDescriptionNode::min_len(version),
+            cx,
+            |it: &mut TopologyDescriptionNode, i, cx| it.parse(i, version, cx),
+        )
         .at("nodes")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { subtopology_id, nodes, unknown_tagged_fields }))
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -228,7 +243,7 @@ impl TopologyDescriptionSubtopology {
 }
 
 /// In [`TopologyDescriptionSubtopology::nodes`] and [`TopologyDescriptionGlobalStore::source`] and [`TopologyDescriptionGlobalStore::processor`]; version 0.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopologyDescriptionNode {
     /// `Name`.
     pub name: KafkaString,
@@ -246,29 +261,36 @@ pub struct TopologyDescriptionNode {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
-impl TopologyDescriptionNode {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, node_type) = int8(i).at("node_type")?;
-        let (i, source_topics) =
-            array(i, true, 1, cx, |i, cx| string(i, true, cx)).at("source_topics")?;
-        let (i, sink_topic) = nullable_string(i, true, cx).at("sink_topic")?;
-        let (i, stores) = array(i, true, 1, cx, |i, cx| string(i, true, cx)).at("stores")?;
-        let (i, successors) =
-            array(i, true, 1, cx, |i, cx| string(i, true, cx)).at("successors")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
+impl Default for TopologyDescriptionNode {
+    fn default() -> Self {
+        const {
             Self {
-                name,
-                node_type,
-                source_topics,
-                sink_topic,
-                stores,
-                successors,
-                unknown_tagged_fields,
-            },
-        ))
+                name: KafkaString::new(),
+                node_type: 0,
+                source_topics: Vec::new(),
+                sink_topic: None,
+                stores: Vec::new(),
+                successors: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
+impl TopologyDescriptionNode {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        (i, self.node_type) = int8(i).at("node_type")?;
+        (i, self.source_topics) =
+            array(i, true, 1, cx, value(|i, cx| string(i, true, cx))).at("source_topics")?;
+        (i, self.sink_topic) = nullable_string(i, true, cx).at("sink_topic")?;
+        (i, self.stores) =
+            array(i, true, 1, cx, value(|i, cx| string(i, true, cx))).at("stores")?;
+        (i, self.successors) =
+            array(i, true, 1, cx, value(|i, cx| string(i, true, cx))).at("successors")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -337,11 +359,12 @@ pub struct TopologyDescriptionGlobalStore {
 }
 
 impl TopologyDescriptionGlobalStore {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, source) = TopologyDescriptionNode::parse(i, version, cx).at("source")?;
-        let (i, processor) = TopologyDescriptionNode::parse(i, version, cx).at("processor")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { source, processor, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        i = self.source.parse(i, version, cx).at("source")?;
+        i = self.processor.parse(i, version, cx).at("processor")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -406,12 +429,13 @@ impl Message for StreamsGroupTopologyDescriptionUpdateResponse {
 }
 
 impl StreamsGroupTopologyDescriptionUpdateResponse {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, true, cx).at("error_message")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { throttle_time_ms, error_code, error_message, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

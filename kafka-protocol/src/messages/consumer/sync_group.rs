@@ -9,7 +9,7 @@ use crate::primitives::encoder::{
     bytes_len, length_len, nullable_string_len, string_len, tagged_section_len,
 };
 use crate::primitives::parse::{bytes, error_code_int16, int32, nullable_string, string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -70,49 +70,34 @@ impl Request for SyncGroupRequest {
 }
 
 impl SyncGroupRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 4;
-        let (i, group_id) = string(i, flexible, cx).at("group_id")?;
-        let (i, generation_id) = int32(i).at("generation_id")?;
-        let (i, member_id) = string(i, flexible, cx).at("member_id")?;
-        let (i, group_instance_id) = if version >= 3 {
-            nullable_string(i, flexible, cx).at("group_instance_id")?
-        } else {
-            (i, None)
-        };
-        let (i, protocol_type) = if version >= 5 {
-            nullable_string(i, flexible, cx).at("protocol_type")?
-        } else {
-            (i, None)
-        };
-        let (i, protocol_name) = if version >= 5 {
-            nullable_string(i, flexible, cx).at("protocol_name")?
-        } else {
-            (i, None)
-        };
-        let (i, assignments) =
-            array(i, flexible, SyncGroupRequestAssignment::min_len(version), cx, |i, cx| {
-                SyncGroupRequestAssignment::parse(i, version, cx)
-            })
-            .at("assignments")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
+        (i, self.group_id) = string(i, flexible, cx).at("group_id")?;
+        (i, self.generation_id) = int32(i).at("generation_id")?;
+        (i, self.member_id) = string(i, flexible, cx).at("member_id")?;
+        if version >= 3 {
+            (i, self.group_instance_id) =
+                nullable_string(i, flexible, cx).at("group_instance_id")?;
+        }
+        if version >= 5 {
+            (i, self.protocol_type) = nullable_string(i, flexible, cx).at("protocol_type")?;
+        }
+        if version >= 5 {
+            (i, self.protocol_name) = nullable_string(i, flexible, cx).at("protocol_name")?;
+        }
+        (i, self.assignments) = array(
             i,
-            Self {
-                group_id,
-                generation_id,
-                member_id,
-                group_instance_id,
-                protocol_type,
-                protocol_name,
-                assignments,
-                unknown_tagged_fields,
-            },
-        ))
+            flexible,
+            SyncGroupRequestAssignment::min_len(version),
+            cx,
+            |it: &mut SyncGroupRequestAssignment, i, cx| it.parse(i, version, cx),
+        )
+        .at("assignments")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -185,7 +170,7 @@ impl SyncGroupRequest {
 }
 
 /// In [`SyncGroupRequest::assignments`]; versions 0 to 5.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyncGroupRequestAssignment {
     /// `MemberId`.
     pub member_id: KafkaString,
@@ -195,17 +180,28 @@ pub struct SyncGroupRequestAssignment {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for SyncGroupRequestAssignment {
+    fn default() -> Self {
+        const {
+            Self {
+                member_id: KafkaString::new(),
+                assignment: Bytes::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl SyncGroupRequestAssignment {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 4;
-        let (i, member_id) = string(i, flexible, cx).at("member_id")?;
-        let (i, assignment) = bytes(i, flexible, cx).at("assignment")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { member_id, assignment, unknown_tagged_fields }))
+        (i, self.member_id) = string(i, flexible, cx).at("member_id")?;
+        (i, self.assignment) = bytes(i, flexible, cx).at("assignment")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -285,38 +281,24 @@ impl Message for SyncGroupResponse {
 }
 
 impl SyncGroupResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 4;
-        let (i, throttle_time_ms) =
-            if version >= 1 { int32(i).at("throttle_time_ms")? } else { (i, 0) };
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, protocol_type) = if version >= 5 {
-            nullable_string(i, flexible, cx).at("protocol_type")?
-        } else {
-            (i, None)
-        };
-        let (i, protocol_name) = if version >= 5 {
-            nullable_string(i, flexible, cx).at("protocol_name")?
-        } else {
-            (i, None)
-        };
-        let (i, assignment) = bytes(i, flexible, cx).at("assignment")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self {
-                throttle_time_ms,
-                error_code,
-                protocol_type,
-                protocol_name,
-                assignment,
-                unknown_tagged_fields,
-            },
-        ))
+        if version >= 1 {
+            (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        }
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        if version >= 5 {
+            (i, self.protocol_type) = nullable_string(i, flexible, cx).at("protocol_type")?;
+        }
+        if version >= 5 {
+            (i, self.protocol_name) = nullable_string(i, flexible, cx).at("protocol_name")?;
+        }
+        (i, self.assignment) = bytes(i, flexible, cx).at("assignment")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, string_len, tagged_section_len};
 use crate::primitives::parse::{boolean, error_code_int16, int16, int32, int64, string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, int32_array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, KafkaString,
@@ -38,7 +38,7 @@ impl Message for AddPartitionsToTxnRequest {
     const MEMORY_PER_BYTE: usize = memory_per_byte(&[
         (size_of::<AddPartitionsToTxnTransaction>(), 14),
         (size_of::<AddPartitionsToTxnTopic>(), 3),
-        (size_of::<i32>(), 4),
+        (Int32Array::MEMORY_PER_BYTE, 1),
         (UnknownTaggedFields::MEMORY_PER_BYTE, 1),
     ]);
 
@@ -66,49 +66,43 @@ impl Request for AddPartitionsToTxnRequest {
 }
 
 impl AddPartitionsToTxnRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 3;
-        let (i, transactions) = if version >= 4 {
-            array(i, flexible, AddPartitionsToTxnTransaction::min_len(version), cx, |i, cx| {
-                AddPartitionsToTxnTransaction::parse(i, version, cx)
-            })
-            .at("transactions")?
-        } else {
-            (i, Vec::new())
-        };
-        let (i, v3_and_below_transactional_id) = if version <= 3 {
-            string(i, flexible, cx).at("v3_and_below_transactional_id")?
-        } else {
-            (i, KafkaString::default())
-        };
-        let (i, v3_and_below_producer_id) =
-            if version <= 3 { int64(i).at("v3_and_below_producer_id")? } else { (i, 0) };
-        let (i, v3_and_below_producer_epoch) =
-            if version <= 3 { int16(i).at("v3_and_below_producer_epoch")? } else { (i, 0) };
-        let (i, v3_and_below_topics) = if version <= 3 {
-            array(i, flexible, AddPartitionsToTxnTopic::min_len(version), cx, |i, cx| {
-                AddPartitionsToTxnTopic::parse(i, version, cx)
-            })
-            .at("v3_and_below_topics")?
-        } else {
-            (i, Vec::new())
-        };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self {
-                transactions,
-                v3_and_below_transactional_id,
-                v3_and_below_producer_id,
-                v3_and_below_producer_epoch,
-                v3_and_below_topics,
-                unknown_tagged_fields,
-            },
-        ))
+        if version >= 4 {
+            (i, self.transactions) = array(
+                i,
+                flexible,
+                AddPartitionsToTxnTransaction::min_len(version),
+                cx,
+                |it: &mut AddPartitionsToTxnTransaction, i, cx| it.parse(i, version, cx),
+            )
+            .at("transactions")?;
+        }
+        if version <= 3 {
+            (i, self.v3_and_below_transactional_id) =
+                string(i, flexible, cx).at("v3_and_below_transactional_id")?;
+        }
+        if version <= 3 {
+            (i, self.v3_and_below_producer_id) = int64(i).at("v3_and_below_producer_id")?;
+        }
+        if version <= 3 {
+            (i, self.v3_and_below_producer_epoch) = int16(i).at("v3_and_below_producer_epoch")?;
+        }
+        if version <= 3 {
+            (i, self.v3_and_below_topics) = array(
+                i,
+                flexible,
+                AddPartitionsToTxnTopic::min_len(version),
+                cx,
+                |it: &mut AddPartitionsToTxnTopic, i, cx| it.parse(i, version, cx),
+            )
+            .at("v3_and_below_topics")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -197,7 +191,7 @@ impl AddPartitionsToTxnRequest {
 }
 
 /// In [`AddPartitionsToTxnRequest::transactions`]; versions 4 to 5.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddPartitionsToTxnTransaction {
     /// `TransactionalId`.
     pub transactional_id: KafkaString,
@@ -213,28 +207,38 @@ pub struct AddPartitionsToTxnTransaction {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
-impl AddPartitionsToTxnTransaction {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, transactional_id) = string(i, true, cx).at("transactional_id")?;
-        let (i, producer_id) = int64(i).at("producer_id")?;
-        let (i, producer_epoch) = int16(i).at("producer_epoch")?;
-        let (i, verify_only) = boolean(i).at("verify_only")?;
-        let (i, topics) = array(i, true, AddPartitionsToTxnTopic::min_len(version), cx, |i, cx| {
-            AddPartitionsToTxnTopic::parse(i, version, cx)
-        })
-        .at("topics")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
+impl Default for AddPartitionsToTxnTransaction {
+    fn default() -> Self {
+        const {
             Self {
-                transactional_id,
-                producer_id,
-                producer_epoch,
-                verify_only,
-                topics,
-                unknown_tagged_fields,
-            },
-        ))
+                transactional_id: KafkaString::new(),
+                producer_id: 0,
+                producer_epoch: 0,
+                verify_only: false,
+                topics: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
+impl AddPartitionsToTxnTransaction {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.transactional_id) = string(i, true, cx).at("transactional_id")?;
+        (i, self.producer_id) = int64(i).at("producer_id")?;
+        (i, self.producer_epoch) = int16(i).at("producer_epoch")?;
+        (i, self.verify_only) = boolean(i).at("verify_only")?;
+        (i, self.topics) = array(
+            i,
+            true,
+            AddPartitionsToTxnTopic::min_len(version),
+            cx,
+            |it: &mut AddPartitionsToTxnTopic, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -276,7 +280,7 @@ impl AddPartitionsToTxnTransaction {
 }
 
 /// In [`AddPartitionsToTxnTransaction::topics`] and [`AddPartitionsToTxnRequest::v3_and_below_topics`]; versions 0 to 5.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddPartitionsToTxnTopic {
     /// `Name`.
     pub name: KafkaString,
@@ -286,17 +290,28 @@ pub struct AddPartitionsToTxnTopic {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for AddPartitionsToTxnTopic {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                partitions: Int32Array::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl AddPartitionsToTxnTopic {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 3;
-        let (i, name) = string(i, flexible, cx).at("name")?;
-        let (i, partitions) = int32_array(i, flexible, cx).at("partitions")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { name, partitions, unknown_tagged_fields }))
+        (i, self.name) = string(i, flexible, cx).at("name")?;
+        i = int32_array(&mut self.partitions, i, flexible, cx).at("partitions")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -379,42 +394,37 @@ impl Message for AddPartitionsToTxnResponse {
 }
 
 impl AddPartitionsToTxnResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 3;
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) =
-            if version >= 4 { error_code_int16(i).at("error_code")? } else { (i, ErrorCode::NONE) };
-        let (i, results_by_transaction) = if version >= 4 {
-            array(i, flexible, AddPartitionsToTxnResult::min_len(version), cx, |i, cx| {
-                AddPartitionsToTxnResult::parse(i, version, cx)
-            })
-            .at("results_by_transaction")?
-        } else {
-            (i, Vec::new())
-        };
-        let (i, results_by_topic_v3_and_below) = if version <= 3 {
-            array(i, flexible, AddPartitionsToTxnTopicResult::min_len(version), cx, |i, cx| {
-                AddPartitionsToTxnTopicResult::parse(i, version, cx)
-            })
-            .at("results_by_topic_v3_and_below")?
-        } else {
-            (i, Vec::new())
-        };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self {
-                throttle_time_ms,
-                error_code,
-                results_by_transaction,
-                results_by_topic_v3_and_below,
-                unknown_tagged_fields,
-            },
-        ))
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        if version >= 4 {
+            (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        }
+        if version >= 4 {
+            (i, self.results_by_transaction) = array(
+                i,
+                flexible,
+                AddPartitionsToTxnResult::min_len(version),
+                cx,
+                |it: &mut AddPartitionsToTxnResult, i, cx| it.parse(i, version, cx),
+            )
+            .at("results_by_transaction")?;
+        }
+        if version <= 3 {
+            (i, self.results_by_topic_v3_and_below) = array(
+                i,
+                flexible,
+                AddPartitionsToTxnTopicResult::min_len(version),
+                cx,
+                |it: &mut AddPartitionsToTxnTopicResult, i, cx| it.parse(i, version, cx),
+            )
+            .at("results_by_topic_v3_and_below")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -485,7 +495,7 @@ impl AddPartitionsToTxnResponse {
 }
 
 /// In [`AddPartitionsToTxnResponse::results_by_transaction`]; versions 4 to 5.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddPartitionsToTxnResult {
     /// `TransactionalId`.
     pub transactional_id: KafkaString,
@@ -495,16 +505,32 @@ pub struct AddPartitionsToTxnResult {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for AddPartitionsToTxnResult {
+    fn default() -> Self {
+        const {
+            Self {
+                transactional_id: KafkaString::new(),
+                topic_results: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl AddPartitionsToTxnResult {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, transactional_id) = string(i, true, cx).at("transactional_id")?;
-        let (i, topic_results) =
-            array(i, true, AddPartitionsToTxnTopicResult::min_len(version), cx, |i, cx| {
-                AddPartitionsToTxnTopicResult::parse(i, version, cx)
-            })
-            .at("topic_results")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { transactional_id, topic_results, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.transactional_id) = string(i, true, cx).at("transactional_id")?;
+        (i, self.topic_results) = array(
+            i,
+            true,
+            AddPartitionsToTxnTopicResult::min_len(version),
+            cx,
+            |it: &mut AddPartitionsToTxnTopicResult, i, cx| it.parse(i, version, cx),
+        )
+        .at("topic_results")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -539,7 +565,7 @@ impl AddPartitionsToTxnResult {
 }
 
 /// In [`AddPartitionsToTxnResult::topic_results`] and [`AddPartitionsToTxnResponse::results_by_topic_v3_and_below`]; versions 0 to 5.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddPartitionsToTxnTopicResult {
     /// `Name`.
     pub name: KafkaString,
@@ -549,21 +575,35 @@ pub struct AddPartitionsToTxnTopicResult {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for AddPartitionsToTxnTopicResult {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                results_by_partition: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl AddPartitionsToTxnTopicResult {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 3;
-        let (i, name) = string(i, flexible, cx).at("name")?;
-        let (i, results_by_partition) =
-            array(i, flexible, AddPartitionsToTxnPartitionResult::min_len(version), cx, |i, cx| {
-                AddPartitionsToTxnPartitionResult::parse(i, version, cx)
-            })
-            .at("results_by_partition")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { name, results_by_partition, unknown_tagged_fields }))
+        (i, self.name) = string(i, flexible, cx).at("name")?;
+        (i, self.results_by_partition) = array(
+            i,
+            flexible,
+            AddPartitionsToTxnPartitionResult::min_len(version),
+            cx,
+            |it: &mut AddPartitionsToTxnPartitionResult, i, cx| it.parse(i, version, cx),
+        )
+        .at("results_by_partition")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -613,7 +653,7 @@ impl AddPartitionsToTxnTopicResult {
 }
 
 /// In [`AddPartitionsToTxnTopicResult::results_by_partition`]; versions 0 to 5.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddPartitionsToTxnPartitionResult {
     /// `PartitionIndex`.
     pub partition_index: i32,
@@ -623,17 +663,28 @@ pub struct AddPartitionsToTxnPartitionResult {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for AddPartitionsToTxnPartitionResult {
+    fn default() -> Self {
+        const {
+            Self {
+                partition_index: 0,
+                partition_error_code: ErrorCode::NONE,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl AddPartitionsToTxnPartitionResult {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 3;
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, partition_error_code) = error_code_int16(i).at("partition_error_code")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { partition_index, partition_error_code, unknown_tagged_fields }))
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.partition_error_code) = error_code_int16(i).at("partition_error_code")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

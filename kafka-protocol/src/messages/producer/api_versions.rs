@@ -11,7 +11,7 @@ use crate::primitives::encoder::{
 use crate::primitives::parse::{
     api_key_int16, boolean, error_code_int16, int16, int32, int64, nullable_string, string,
 };
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, tagged_fields, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -36,11 +36,11 @@ pub struct ApiVersionsRequest {
 impl Default for ApiVersionsRequest {
     fn default() -> Self {
         Self {
-            client_software_name: KafkaString::default(),
-            client_software_version: KafkaString::default(),
+            client_software_name: KafkaString::new(),
+            client_software_version: KafkaString::new(),
             cluster_id: None,
             node_id: -1,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -75,39 +75,26 @@ impl Request for ApiVersionsRequest {
 }
 
 impl ApiVersionsRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 3;
-        let (i, client_software_name) = if version >= 3 {
-            string(i, flexible, cx).at("client_software_name")?
-        } else {
-            (i, KafkaString::default())
-        };
-        let (i, client_software_version) = if version >= 3 {
-            string(i, flexible, cx).at("client_software_version")?
-        } else {
-            (i, KafkaString::default())
-        };
-        let (i, cluster_id) = if version >= 5 {
-            nullable_string(i, flexible, cx).at("cluster_id")?
-        } else {
-            (i, None)
-        };
-        let (i, node_id) = if version >= 5 { int32(i).at("node_id")? } else { (i, -1) };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self {
-                client_software_name,
-                client_software_version,
-                cluster_id,
-                node_id,
-                unknown_tagged_fields,
-            },
-        ))
+        if version >= 3 {
+            (i, self.client_software_name) = string(i, flexible, cx).at("client_software_name")?;
+        }
+        if version >= 3 {
+            (i, self.client_software_version) =
+                string(i, flexible, cx).at("client_software_version")?;
+        }
+        if version >= 5 {
+            (i, self.cluster_id) = nullable_string(i, flexible, cx).at("cluster_id")?;
+        }
+        if version >= 5 {
+            (i, self.node_id) = int32(i).at("node_id")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -201,7 +188,7 @@ impl Default for ApiVersionsResponse {
             finalized_features_epoch: -1,
             finalized_features: Vec::new(),
             zk_migration_ready: false,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -235,67 +222,54 @@ impl Message for ApiVersionsResponse {
 }
 
 impl ApiVersionsResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 3;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, api_keys) = array(i, flexible, ApiVersion::min_len(version), cx, |i, cx| {
-            ApiVersion::parse(i, version, cx)
-        })
-        .at("api_keys")?;
-        let (i, throttle_time_ms) =
-            if version >= 1 { int32(i).at("throttle_time_ms")? } else { (i, 0) };
-        let mut supported_features = Vec::new();
-        let mut finalized_features_epoch = -1;
-        let mut finalized_features = Vec::new();
-        let mut zk_migration_ready = false;
-        let (i, unknown_tagged_fields) = if flexible {
-            tagged_fields(i, cx, |tag, i, cx| match tag {
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.api_keys) =
+            array(i, flexible, ApiVersion::min_len(version), cx, |it: &mut ApiVersion, i, cx| {
+                it.parse(i, version, cx)
+            })
+            .at("api_keys")?;
+        if version >= 1 {
+            (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = tagged_fields(i, cx, |tag, mut i, cx| match tag {
                 0 => {
-                    let (i, value) =
-                        array(i, flexible, SupportedFeatureKey::min_len(version), cx, |i, cx| {
-                            SupportedFeatureKey::parse(i, version, cx)
-                        })
-                        .at("supported_features")?;
-                    supported_features = value;
+                    (i, self.supported_features) = array(
+                        i,
+                        flexible,
+                        SupportedFeatureKey::min_len(version),
+                        cx,
+                        |it: &mut SupportedFeatureKey, i, cx| it.parse(i, version, cx),
+                    )
+                    .at("supported_features")?;
                     Ok((i, true))
                 }
                 1 => {
-                    let (i, value) = int64(i).at("finalized_features_epoch")?;
-                    finalized_features_epoch = value;
+                    (i, self.finalized_features_epoch) = int64(i).at("finalized_features_epoch")?;
                     Ok((i, true))
                 }
                 2 => {
-                    let (i, value) =
-                        array(i, flexible, FinalizedFeatureKey::min_len(version), cx, |i, cx| {
-                            FinalizedFeatureKey::parse(i, version, cx)
-                        })
-                        .at("finalized_features")?;
-                    finalized_features = value;
+                    (i, self.finalized_features) = array(
+                        i,
+                        flexible,
+                        FinalizedFeatureKey::min_len(version),
+                        cx,
+                        |it: &mut FinalizedFeatureKey, i, cx| it.parse(i, version, cx),
+                    )
+                    .at("finalized_features")?;
                     Ok((i, true))
                 }
                 3 => {
-                    let (i, value) = boolean(i).at("zk_migration_ready")?;
-                    zk_migration_ready = value;
+                    (i, self.zk_migration_ready) = boolean(i).at("zk_migration_ready")?;
                     Ok((i, true))
                 }
                 _ => Ok((i, false)),
-            })?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self {
-                error_code,
-                api_keys,
-                throttle_time_ms,
-                supported_features,
-                finalized_features_epoch,
-                finalized_features,
-                zk_migration_ready,
-                unknown_tagged_fields,
-            },
-        ))
+            })?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -430,7 +404,7 @@ impl ApiVersionsResponse {
 }
 
 /// In [`ApiVersionsResponse::api_keys`]; versions 0 to 5.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiVersion {
     /// `ApiKey`.
     pub api_key: ApiKey,
@@ -442,18 +416,30 @@ pub struct ApiVersion {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for ApiVersion {
+    fn default() -> Self {
+        const {
+            Self {
+                api_key: ApiKey(0),
+                min_version: 0,
+                max_version: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl ApiVersion {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 3;
-        let (i, api_key) = api_key_int16(i).at("api_key")?;
-        let (i, min_version) = int16(i).at("min_version")?;
-        let (i, max_version) = int16(i).at("max_version")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { api_key, min_version, max_version, unknown_tagged_fields }))
+        (i, self.api_key) = api_key_int16(i).at("api_key")?;
+        (i, self.min_version) = int16(i).at("min_version")?;
+        (i, self.max_version) = int16(i).at("max_version")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -492,7 +478,7 @@ impl ApiVersion {
 }
 
 /// In [`ApiVersionsResponse::supported_features`]; versions 3 to 5.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SupportedFeatureKey {
     /// `Name`.
     pub name: KafkaString,
@@ -504,13 +490,27 @@ pub struct SupportedFeatureKey {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for SupportedFeatureKey {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                min_version: 0,
+                max_version: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl SupportedFeatureKey {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, min_version) = int16(i).at("min_version")?;
-        let (i, max_version) = int16(i).at("max_version")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, min_version, max_version, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        (i, self.min_version) = int16(i).at("min_version")?;
+        (i, self.max_version) = int16(i).at("max_version")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -539,7 +539,7 @@ impl SupportedFeatureKey {
 }
 
 /// In [`ApiVersionsResponse::finalized_features`]; versions 3 to 5.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FinalizedFeatureKey {
     /// `Name`.
     pub name: KafkaString,
@@ -551,13 +551,27 @@ pub struct FinalizedFeatureKey {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for FinalizedFeatureKey {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                max_version_level: 0,
+                min_version_level: 0,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl FinalizedFeatureKey {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, name) = string(i, true, cx).at("name")?;
-        let (i, max_version_level) = int16(i).at("max_version_level")?;
-        let (i, min_version_level) = int16(i).at("min_version_level")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { name, max_version_level, min_version_level, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.name) = string(i, true, cx).at("name")?;
+        (i, self.max_version_level) = int16(i).at("max_version_level")?;
+        (i, self.min_version_level) = int16(i).at("min_version_level")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

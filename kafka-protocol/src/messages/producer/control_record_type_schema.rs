@@ -5,7 +5,7 @@
 use bytes::Bytes;
 
 use crate::primitives::parse::int16;
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::{DecodeError, DecodeLimits, EncodeError, Encoder, Message, VersionRange, message};
 
 /// `ControlRecordTypeSchema`, version 0, never flexible.
@@ -39,9 +39,10 @@ impl Message for ControlRecordTypeSchema {
 }
 
 impl ControlRecordTypeSchema {
-    fn parse<'i>(i: &'i [u8], _version: i16, _cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, type_) = int16(i).at("type_")?;
-        Ok((i, Self { type_ }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, _cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.type_) = int16(i).at("type_")?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

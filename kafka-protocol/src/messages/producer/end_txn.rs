@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{string_len, tagged_section_len};
 use crate::primitives::parse::{boolean, error_code_int16, int16, int32, int64, string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::unknown_tagged_fields;
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -59,27 +59,17 @@ impl Request for EndTxnRequest {
 }
 
 impl EndTxnRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 3;
-        let (i, transactional_id) = string(i, flexible, cx).at("transactional_id")?;
-        let (i, producer_id) = int64(i).at("producer_id")?;
-        let (i, producer_epoch) = int16(i).at("producer_epoch")?;
-        let (i, committed) = boolean(i).at("committed")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self {
-                transactional_id,
-                producer_id,
-                producer_epoch,
-                committed,
-                unknown_tagged_fields,
-            },
-        ))
+        (i, self.transactional_id) = string(i, flexible, cx).at("transactional_id")?;
+        (i, self.producer_id) = int64(i).at("producer_id")?;
+        (i, self.producer_epoch) = int16(i).at("producer_epoch")?;
+        (i, self.committed) = boolean(i).at("committed")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -133,7 +123,7 @@ impl Default for EndTxnResponse {
             error_code: ErrorCode::NONE,
             producer_id: -1,
             producer_epoch: -1,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -162,28 +152,21 @@ impl Message for EndTxnResponse {
 }
 
 impl EndTxnResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 3;
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, producer_id) = if version >= 5 { int64(i).at("producer_id")? } else { (i, -1) };
-        let (i, producer_epoch) =
-            if version >= 5 { int16(i).at("producer_epoch")? } else { (i, -1) };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self {
-                throttle_time_ms,
-                error_code,
-                producer_id,
-                producer_epoch,
-                unknown_tagged_fields,
-            },
-        ))
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        if version >= 5 {
+            (i, self.producer_id) = int64(i).at("producer_id")?;
+        }
+        if version >= 5 {
+            (i, self.producer_epoch) = int16(i).at("producer_epoch")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, nullable_string_len, string_len, tagged_section_len};
 use crate::primitives::parse::{error_code_int16, int8, int32, nullable_string, string};
-use crate::primitives::parsed::{At, Context, Parsed};
-use crate::primitives::sequence::{array, unknown_tagged_fields};
+use crate::primitives::parsed::{At, Context, Rest};
+use crate::primitives::sequence::{array, unknown_tagged_fields, value};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
     Request, UnknownTaggedFields, VersionRange, message,
@@ -60,26 +60,29 @@ impl Request for FindCoordinatorRequest {
 }
 
 impl FindCoordinatorRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 3;
-        let (i, key) = if version <= 3 {
-            string(i, flexible, cx).at("key")?
-        } else {
-            (i, KafkaString::default())
-        };
-        let (i, key_type) = if version >= 1 { int8(i).at("key_type")? } else { (i, 0) };
-        let (i, coordinator_keys) = if version >= 4 {
-            array(i, flexible, if flexible { 1 } else { 2 }, cx, |i, cx| string(i, flexible, cx))
-                .at("coordinator_keys")?
-        } else {
-            (i, Vec::new())
-        };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { key, key_type, coordinator_keys, unknown_tagged_fields }))
+        if version <= 3 {
+            (i, self.key) = string(i, flexible, cx).at("key")?;
+        }
+        if version >= 1 {
+            (i, self.key_type) = int8(i).at("key_type")?;
+        }
+        if version >= 4 {
+            (i, self.coordinator_keys) = array(
+                i,
+                flexible,
+                if flexible { 1 } else { 2 },
+                cx,
+                value(|i, cx| string(i, flexible, cx)),
+            )
+            .at("coordinator_keys")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -166,12 +169,12 @@ impl Default for FindCoordinatorResponse {
         Self {
             throttle_time_ms: 0,
             error_code: ErrorCode::NONE,
-            error_message: Some(KafkaString::default()),
+            error_message: Some(KafkaString::new()),
             node_id: 0,
-            host: KafkaString::default(),
+            host: KafkaString::new(),
             port: 0,
             coordinators: Vec::new(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -203,50 +206,41 @@ impl Message for FindCoordinatorResponse {
 }
 
 impl FindCoordinatorResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 3;
-        let (i, throttle_time_ms) =
-            if version >= 1 { int32(i).at("throttle_time_ms")? } else { (i, 0) };
-        let (i, error_code) =
-            if version <= 3 { error_code_int16(i).at("error_code")? } else { (i, ErrorCode::NONE) };
-        let (i, error_message) = if (1..=3).contains(&version) {
-            nullable_string(i, flexible, cx).at("error_message")?
-        } else {
-            (i, Some(KafkaString::default()))
-        };
-        let (i, node_id) = if version <= 3 { int32(i).at("node_id")? } else { (i, 0) };
-        let (i, host) = if version <= 3 {
-            string(i, flexible, cx).at("host")?
-        } else {
-            (i, KafkaString::default())
-        };
-        let (i, port) = if version <= 3 { int32(i).at("port")? } else { (i, 0) };
-        let (i, coordinators) = if version >= 4 {
-            array(i, flexible, Coordinator::min_len(version), cx, |i, cx| {
-                Coordinator::parse(i, version, cx)
-            })
-            .at("coordinators")?
-        } else {
-            (i, Vec::new())
-        };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self {
-                throttle_time_ms,
-                error_code,
-                error_message,
-                node_id,
-                host,
-                port,
-                coordinators,
-                unknown_tagged_fields,
-            },
-        ))
+        if version >= 1 {
+            (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        }
+        if version <= 3 {
+            (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        }
+        if (1..=3).contains(&version) {
+            (i, self.error_message) = nullable_string(i, flexible, cx).at("error_message")?;
+        }
+        if version <= 3 {
+            (i, self.node_id) = int32(i).at("node_id")?;
+        }
+        if version <= 3 {
+            (i, self.host) = string(i, flexible, cx).at("host")?;
+        }
+        if version <= 3 {
+            (i, self.port) = int32(i).at("port")?;
+        }
+        if version >= 4 {
+            (i, self.coordinators) = array(
+                i,
+                flexible,
+                Coordinator::min_len(version),
+                cx,
+                |it: &mut Coordinator, i, cx| it.parse(i, version, cx),
+            )
+            .at("coordinators")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -354,28 +348,31 @@ pub struct Coordinator {
 
 impl Default for Coordinator {
     fn default() -> Self {
-        Self {
-            key: KafkaString::default(),
-            node_id: 0,
-            host: KafkaString::default(),
-            port: 0,
-            error_code: ErrorCode::NONE,
-            error_message: Some(KafkaString::default()),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                key: KafkaString::new(),
+                node_id: 0,
+                host: KafkaString::new(),
+                port: 0,
+                error_code: ErrorCode::NONE,
+                error_message: Some(KafkaString::new()),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl Coordinator {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, key) = string(i, true, cx).at("key")?;
-        let (i, node_id) = int32(i).at("node_id")?;
-        let (i, host) = string(i, true, cx).at("host")?;
-        let (i, port) = int32(i).at("port")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, true, cx).at("error_message")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { key, node_id, host, port, error_code, error_message, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.key) = string(i, true, cx).at("key")?;
+        (i, self.node_id) = int32(i).at("node_id")?;
+        (i, self.host) = string(i, true, cx).at("host")?;
+        (i, self.port) = int32(i).at("port")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, true, cx).at("error_message")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, string_len, tagged_section_len};
 use crate::primitives::parse::{boolean, error_code_int16, int8, int32, string, uuid};
-use crate::primitives::parsed::{At, Context, Parsed};
-use crate::primitives::sequence::{array, unknown_tagged_fields};
+use crate::primitives::parsed::{At, Context, Rest};
+use crate::primitives::sequence::{array, unknown_tagged_fields, value};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
     Request, UnknownTaggedFields, Uuid, VersionRange, message,
@@ -53,10 +53,11 @@ impl Request for GetTelemetrySubscriptionsRequest {
 }
 
 impl GetTelemetrySubscriptionsRequest {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, client_instance_id) = uuid(i).at("client_instance_id")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { client_instance_id, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.client_instance_id) = uuid(i).at("client_instance_id")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -129,34 +130,21 @@ impl Message for GetTelemetrySubscriptionsResponse {
 }
 
 impl GetTelemetrySubscriptionsResponse {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, client_instance_id) = uuid(i).at("client_instance_id")?;
-        let (i, subscription_id) = int32(i).at("subscription_id")?;
-        let (i, accepted_compression_types) =
-            array(i, true, 1, cx, |i, _| int8(i)).at("accepted_compression_types")?;
-        let (i, push_interval_ms) = int32(i).at("push_interval_ms")?;
-        let (i, telemetry_max_bytes) = int32(i).at("telemetry_max_bytes")?;
-        let (i, delta_temporality) = boolean(i).at("delta_temporality")?;
-        let (i, requested_metrics) =
-            array(i, true, 1, cx, |i, cx| string(i, true, cx)).at("requested_metrics")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                throttle_time_ms,
-                error_code,
-                client_instance_id,
-                subscription_id,
-                accepted_compression_types,
-                push_interval_ms,
-                telemetry_max_bytes,
-                delta_temporality,
-                requested_metrics,
-                unknown_tagged_fields,
-            },
-        ))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.client_instance_id) = uuid(i).at("client_instance_id")?;
+        (i, self.subscription_id) = int32(i).at("subscription_id")?;
+        (i, self.accepted_compression_types) =
+            array(i, true, 1, cx, value(|i, _| int8(i))).at("accepted_compression_types")?;
+        (i, self.push_interval_ms) = int32(i).at("push_interval_ms")?;
+        (i, self.telemetry_max_bytes) = int32(i).at("telemetry_max_bytes")?;
+        (i, self.delta_temporality) = boolean(i).at("delta_temporality")?;
+        (i, self.requested_metrics) =
+            array(i, true, 1, cx, value(|i, cx| string(i, true, cx))).at("requested_metrics")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

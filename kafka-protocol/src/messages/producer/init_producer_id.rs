@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{nullable_string_len, tagged_section_len};
 use crate::primitives::parse::{boolean, error_code_int16, int16, int32, int64, nullable_string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::unknown_tagged_fields;
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -36,13 +36,13 @@ pub struct InitProducerIdRequest {
 impl Default for InitProducerIdRequest {
     fn default() -> Self {
         Self {
-            transactional_id: Some(KafkaString::default()),
+            transactional_id: Some(KafkaString::new()),
             transaction_timeout_ms: 0,
             producer_id: -1,
             producer_epoch: -1,
             enable2pc: false,
             keep_prepared_txn: false,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -77,33 +77,27 @@ impl Request for InitProducerIdRequest {
 }
 
 impl InitProducerIdRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, transactional_id) = nullable_string(i, flexible, cx).at("transactional_id")?;
-        let (i, transaction_timeout_ms) = int32(i).at("transaction_timeout_ms")?;
-        let (i, producer_id) = if version >= 3 { int64(i).at("producer_id")? } else { (i, -1) };
-        let (i, producer_epoch) =
-            if version >= 3 { int16(i).at("producer_epoch")? } else { (i, -1) };
-        let (i, enable2pc) = if version >= 6 { boolean(i).at("enable2pc")? } else { (i, false) };
-        let (i, keep_prepared_txn) =
-            if version >= 6 { boolean(i).at("keep_prepared_txn")? } else { (i, false) };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self {
-                transactional_id,
-                transaction_timeout_ms,
-                producer_id,
-                producer_epoch,
-                enable2pc,
-                keep_prepared_txn,
-                unknown_tagged_fields,
-            },
-        ))
+        (i, self.transactional_id) = nullable_string(i, flexible, cx).at("transactional_id")?;
+        (i, self.transaction_timeout_ms) = int32(i).at("transaction_timeout_ms")?;
+        if version >= 3 {
+            (i, self.producer_id) = int64(i).at("producer_id")?;
+        }
+        if version >= 3 {
+            (i, self.producer_epoch) = int16(i).at("producer_epoch")?;
+        }
+        if version >= 6 {
+            (i, self.enable2pc) = boolean(i).at("enable2pc")?;
+        }
+        if version >= 6 {
+            (i, self.keep_prepared_txn) = boolean(i).at("keep_prepared_txn")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -191,7 +185,7 @@ impl Default for InitProducerIdResponse {
             producer_epoch: 0,
             ongoing_txn_producer_id: -1,
             ongoing_txn_producer_epoch: -1,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -220,33 +214,23 @@ impl Message for InitProducerIdResponse {
 }
 
 impl InitProducerIdResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, producer_id) = int64(i).at("producer_id")?;
-        let (i, producer_epoch) = int16(i).at("producer_epoch")?;
-        let (i, ongoing_txn_producer_id) =
-            if version >= 6 { int64(i).at("ongoing_txn_producer_id")? } else { (i, -1) };
-        let (i, ongoing_txn_producer_epoch) =
-            if version >= 6 { int16(i).at("ongoing_txn_producer_epoch")? } else { (i, -1) };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self {
-                throttle_time_ms,
-                error_code,
-                producer_id,
-                producer_epoch,
-                ongoing_txn_producer_id,
-                ongoing_txn_producer_epoch,
-                unknown_tagged_fields,
-            },
-        ))
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.producer_id) = int64(i).at("producer_id")?;
+        (i, self.producer_epoch) = int16(i).at("producer_epoch")?;
+        if version >= 6 {
+            (i, self.ongoing_txn_producer_id) = int64(i).at("ongoing_txn_producer_id")?;
+        }
+        if version >= 6 {
+            (i, self.ongoing_txn_producer_epoch) = int16(i).at("ongoing_txn_producer_epoch")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

@@ -11,7 +11,7 @@ use crate::primitives::encoder::{
 use crate::primitives::parse::{
     boolean, error_code_int16, int32, null_if, nullable_string, string, uuid,
 };
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, int32_array, nullable_array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Int32Array, KafkaString,
@@ -40,7 +40,7 @@ impl Default for MetadataRequest {
             allow_auto_topic_creation: true,
             include_cluster_authorized_operations: false,
             include_topic_authorized_operations: false,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -78,43 +78,36 @@ impl Request for MetadataRequest {
 }
 
 impl MetadataRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 9;
-        let (i, topics) = null_if(
+        (i, self.topics) = null_if(
             version >= 1,
             i,
-            nullable_array(i, flexible, MetadataRequestTopic::min_len(version), cx, |i, cx| {
-                MetadataRequestTopic::parse(i, version, cx)
-            }),
+            nullable_array(
+                i,
+                flexible,
+                MetadataRequestTopic::min_len(version),
+                cx,
+                |it: &mut MetadataRequestTopic, i, cx| it.parse(i, version, cx),
+            ),
         )
         .at("topics")?;
-        let (i, allow_auto_topic_creation) =
-            if version >= 4 { boolean(i).at("allow_auto_topic_creation")? } else { (i, true) };
-        let (i, include_cluster_authorized_operations) = if (8..=10).contains(&version) {
-            boolean(i).at("include_cluster_authorized_operations")?
-        } else {
-            (i, false)
-        };
-        let (i, include_topic_authorized_operations) = if version >= 8 {
-            boolean(i).at("include_topic_authorized_operations")?
-        } else {
-            (i, false)
-        };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self {
-                topics,
-                allow_auto_topic_creation,
-                include_cluster_authorized_operations,
-                include_topic_authorized_operations,
-                unknown_tagged_fields,
-            },
-        ))
+        if version >= 4 {
+            (i, self.allow_auto_topic_creation) = boolean(i).at("allow_auto_topic_creation")?;
+        }
+        if (8..=10).contains(&version) {
+            (i, self.include_cluster_authorized_operations) =
+                boolean(i).at("include_cluster_authorized_operations")?;
+        }
+        if version >= 8 {
+            (i, self.include_topic_authorized_operations) =
+                boolean(i).at("include_topic_authorized_operations")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -199,25 +192,28 @@ pub struct MetadataRequestTopic {
 
 impl Default for MetadataRequestTopic {
     fn default() -> Self {
-        Self {
-            topic_id: Uuid::ZERO,
-            name: Some(KafkaString::default()),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                topic_id: Uuid::ZERO,
+                name: Some(KafkaString::new()),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl MetadataRequestTopic {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 9;
-        let (i, topic_id) = if version >= 10 { uuid(i).at("topic_id")? } else { (i, Uuid::ZERO) };
-        let (i, name) = null_if(version >= 10, i, nullable_string(i, flexible, cx)).at("name")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { topic_id, name, unknown_tagged_fields }))
+        if version >= 10 {
+            (i, self.topic_id) = uuid(i).at("topic_id")?;
+        }
+        (i, self.name) = null_if(version >= 10, i, nullable_string(i, flexible, cx)).at("name")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -294,7 +290,7 @@ impl Default for MetadataResponse {
             topics: Vec::new(),
             cluster_authorized_operations: i32::MIN,
             error_code: ErrorCode::NONE,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -307,7 +303,7 @@ impl Message for MetadataResponse {
         (size_of::<MetadataResponseBroker>(), 10),
         (size_of::<MetadataResponseTopic>(), 8),
         (size_of::<MetadataResponsePartition>(), 18),
-        (size_of::<i32>(), 4),
+        (Int32Array::MEMORY_PER_BYTE, 1),
         (UnknownTaggedFields::MEMORY_PER_BYTE, 1),
     ]);
 
@@ -329,54 +325,45 @@ impl Message for MetadataResponse {
 }
 
 impl MetadataResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 9;
-        let (i, throttle_time_ms) =
-            if version >= 3 { int32(i).at("throttle_time_ms")? } else { (i, 0) };
-        let (i, brokers) =
-            array(i, flexible, MetadataResponseBroker::min_len(version), cx, |i, cx| {
-                MetadataResponseBroker::parse(i, version, cx)
-            })
-            .at("brokers")?;
-        let (i, cluster_id) = if version >= 2 {
-            nullable_string(i, flexible, cx).at("cluster_id")?
-        } else {
-            (i, None)
-        };
-        let (i, controller_id) = if version >= 1 { int32(i).at("controller_id")? } else { (i, -1) };
-        let (i, topics) =
-            array(i, flexible, MetadataResponseTopic::min_len(version), cx, |i, cx| {
-                MetadataResponseTopic::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let (i, cluster_authorized_operations) = if (8..=10).contains(&version) {
-            int32(i).at("cluster_authorized_operations")?
-        } else {
-            (i, i32::MIN)
-        };
-        let (i, error_code) = if version >= 13 {
-            error_code_int16(i).at("error_code")?
-        } else {
-            (i, ErrorCode::NONE)
-        };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
+        if version >= 3 {
+            (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        }
+        (i, self.brokers) = array(
             i,
-            Self {
-                throttle_time_ms,
-                brokers,
-                cluster_id,
-                controller_id,
-                topics,
-                cluster_authorized_operations,
-                error_code,
-                unknown_tagged_fields,
-            },
-        ))
+            flexible,
+            MetadataResponseBroker::min_len(version),
+            cx,
+            |it: &mut MetadataResponseBroker, i, cx| it.parse(i, version, cx),
+        )
+        .at("brokers")?;
+        if version >= 2 {
+            (i, self.cluster_id) = nullable_string(i, flexible, cx).at("cluster_id")?;
+        }
+        if version >= 1 {
+            (i, self.controller_id) = int32(i).at("controller_id")?;
+        }
+        (i, self.topics) = array(
+            i,
+            flexible,
+            MetadataResponseTopic::min_len(version),
+            cx,
+            |it: &mut MetadataResponseTopic, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        if (8..=10).contains(&version) {
+            (i, self.cluster_authorized_operations) =
+                int32(i).at("cluster_authorized_operations")?;
+        }
+        if version >= 13 {
+            (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -456,7 +443,7 @@ impl MetadataResponse {
 }
 
 /// In [`MetadataResponse::brokers`]; versions 0 to 13.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetadataResponseBroker {
     /// `NodeId`.
     pub node_id: i32,
@@ -470,20 +457,34 @@ pub struct MetadataResponseBroker {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for MetadataResponseBroker {
+    fn default() -> Self {
+        const {
+            Self {
+                node_id: 0,
+                host: KafkaString::new(),
+                port: 0,
+                rack: None,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl MetadataResponseBroker {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 9;
-        let (i, node_id) = int32(i).at("node_id")?;
-        let (i, host) = string(i, flexible, cx).at("host")?;
-        let (i, port) = int32(i).at("port")?;
-        let (i, rack) =
-            if version >= 1 { nullable_string(i, flexible, cx).at("rack")? } else { (i, None) };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { node_id, host, port, rack, unknown_tagged_fields }))
+        (i, self.node_id) = int32(i).at("node_id")?;
+        (i, self.host) = string(i, flexible, cx).at("host")?;
+        (i, self.port) = int32(i).at("port")?;
+        if version >= 1 {
+            (i, self.rack) = nullable_string(i, flexible, cx).at("rack")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -550,50 +551,47 @@ pub struct MetadataResponseTopic {
 
 impl Default for MetadataResponseTopic {
     fn default() -> Self {
-        Self {
-            error_code: ErrorCode::NONE,
-            name: Some(KafkaString::default()),
-            topic_id: Uuid::ZERO,
-            is_internal: false,
-            partitions: Vec::new(),
-            topic_authorized_operations: i32::MIN,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                error_code: ErrorCode::NONE,
+                name: Some(KafkaString::new()),
+                topic_id: Uuid::ZERO,
+                is_internal: false,
+                partitions: Vec::new(),
+                topic_authorized_operations: i32::MIN,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl MetadataResponseTopic {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 9;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, name) = null_if(version >= 12, i, nullable_string(i, flexible, cx)).at("name")?;
-        let (i, topic_id) = if version >= 10 { uuid(i).at("topic_id")? } else { (i, Uuid::ZERO) };
-        let (i, is_internal) =
-            if version >= 1 { boolean(i).at("is_internal")? } else { (i, false) };
-        let (i, partitions) =
-            array(i, flexible, MetadataResponsePartition::min_len(version), cx, |i, cx| {
-                MetadataResponsePartition::parse(i, version, cx)
-            })
-            .at("partitions")?;
-        let (i, topic_authorized_operations) =
-            if version >= 8 { int32(i).at("topic_authorized_operations")? } else { (i, i32::MIN) };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.name) = null_if(version >= 12, i, nullable_string(i, flexible, cx)).at("name")?;
+        if version >= 10 {
+            (i, self.topic_id) = uuid(i).at("topic_id")?;
+        }
+        if version >= 1 {
+            (i, self.is_internal) = boolean(i).at("is_internal")?;
+        }
+        (i, self.partitions) = array(
             i,
-            Self {
-                error_code,
-                name,
-                topic_id,
-                is_internal,
-                partitions,
-                topic_authorized_operations,
-                unknown_tagged_fields,
-            },
-        ))
+            flexible,
+            MetadataResponsePartition::min_len(version),
+            cx,
+            |it: &mut MetadataResponsePartition, i, cx| it.parse(i, version, cx),
+        )
+        .at("partitions")?;
+        if version >= 8 {
+            (i, self.topic_authorized_operations) = int32(i).at("topic_authorized_operations")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -688,51 +686,40 @@ pub struct MetadataResponsePartition {
 
 impl Default for MetadataResponsePartition {
     fn default() -> Self {
-        Self {
-            error_code: ErrorCode::NONE,
-            partition_index: 0,
-            leader_id: 0,
-            leader_epoch: -1,
-            replica_nodes: Int32Array::new(),
-            isr_nodes: Int32Array::new(),
-            offline_replicas: Int32Array::new(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                error_code: ErrorCode::NONE,
+                partition_index: 0,
+                leader_id: 0,
+                leader_epoch: -1,
+                replica_nodes: Int32Array::new(),
+                isr_nodes: Int32Array::new(),
+                offline_replicas: Int32Array::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl MetadataResponsePartition {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 9;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, leader_id) = int32(i).at("leader_id")?;
-        let (i, leader_epoch) = if version >= 7 { int32(i).at("leader_epoch")? } else { (i, -1) };
-        let (i, replica_nodes) = int32_array(i, flexible, cx).at("replica_nodes")?;
-        let (i, isr_nodes) = int32_array(i, flexible, cx).at("isr_nodes")?;
-        let (i, offline_replicas) = if version >= 5 {
-            int32_array(i, flexible, cx).at("offline_replicas")?
-        } else {
-            (i, Int32Array::new())
-        };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self {
-                error_code,
-                partition_index,
-                leader_id,
-                leader_epoch,
-                replica_nodes,
-                isr_nodes,
-                offline_replicas,
-                unknown_tagged_fields,
-            },
-        ))
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.leader_id) = int32(i).at("leader_id")?;
+        if version >= 7 {
+            (i, self.leader_epoch) = int32(i).at("leader_epoch")?;
+        }
+        i = int32_array(&mut self.replica_nodes, i, flexible, cx).at("replica_nodes")?;
+        i = int32_array(&mut self.isr_nodes, i, flexible, cx).at("isr_nodes")?;
+        if version >= 5 {
+            i = int32_array(&mut self.offline_replicas, i, flexible, cx).at("offline_replicas")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

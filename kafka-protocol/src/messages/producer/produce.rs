@@ -12,7 +12,7 @@ use crate::primitives::encoder::{
 use crate::primitives::parse::{
     error_code_int16, int16, int32, int64, nullable_records, nullable_string, string, uuid,
 };
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, tagged_fields, unknown_tagged_fields};
 use crate::records::Records;
 use crate::{
@@ -69,22 +69,24 @@ impl Request for ProduceRequest {
 }
 
 impl ProduceRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 9;
-        let (i, transactional_id) = nullable_string(i, flexible, cx).at("transactional_id")?;
-        let (i, acks) = int16(i).at("acks")?;
-        let (i, timeout_ms) = int32(i).at("timeout_ms")?;
-        let (i, topic_data) =
-            array(i, flexible, TopicProduceData::min_len(version), cx, |i, cx| {
-                TopicProduceData::parse(i, version, cx)
-            })
-            .at("topic_data")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { transactional_id, acks, timeout_ms, topic_data, unknown_tagged_fields }))
+        (i, self.transactional_id) = nullable_string(i, flexible, cx).at("transactional_id")?;
+        (i, self.acks) = int16(i).at("acks")?;
+        (i, self.timeout_ms) = int32(i).at("timeout_ms")?;
+        (i, self.topic_data) = array(
+            i,
+            flexible,
+            TopicProduceData::min_len(version),
+            cx,
+            |it: &mut TopicProduceData, i, cx| it.parse(i, version, cx),
+        )
+        .at("topic_data")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -128,7 +130,7 @@ impl ProduceRequest {
 }
 
 /// In [`ProduceRequest::topic_data`]; versions 3 to 13.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicProduceData {
     /// `Name`; versions 3 to 12, dropped from others.
     pub name: KafkaString,
@@ -140,26 +142,41 @@ pub struct TopicProduceData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for TopicProduceData {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                topic_id: Uuid::ZERO,
+                partition_data: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl TopicProduceData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 9;
-        let (i, name) = if version <= 12 {
-            string(i, flexible, cx).at("name")?
-        } else {
-            (i, KafkaString::default())
-        };
-        let (i, topic_id) = if version >= 13 { uuid(i).at("topic_id")? } else { (i, Uuid::ZERO) };
-        let (i, partition_data) =
-            array(i, flexible, PartitionProduceData::min_len(version), cx, |i, cx| {
-                PartitionProduceData::parse(i, version, cx)
-            })
-            .at("partition_data")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { name, topic_id, partition_data, unknown_tagged_fields }))
+        if version <= 12 {
+            (i, self.name) = string(i, flexible, cx).at("name")?;
+        }
+        if version >= 13 {
+            (i, self.topic_id) = uuid(i).at("topic_id")?;
+        }
+        (i, self.partition_data) = array(
+            i,
+            flexible,
+            PartitionProduceData::min_len(version),
+            cx,
+            |it: &mut PartitionProduceData, i, cx| it.parse(i, version, cx),
+        )
+        .at("partition_data")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -216,7 +233,7 @@ impl TopicProduceData {
 }
 
 /// In [`TopicProduceData::partition_data`]; versions 3 to 13.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartitionProduceData {
     /// `Index`.
     pub index: i32,
@@ -226,17 +243,22 @@ pub struct PartitionProduceData {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for PartitionProduceData {
+    fn default() -> Self {
+        const { Self { index: 0, records: None, unknown_tagged_fields: UnknownTaggedFields::new() } }
+    }
+}
+
 impl PartitionProduceData {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 9;
-        let (i, index) = int32(i).at("index")?;
-        let (i, records) = nullable_records(i, flexible, cx).at("records")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { index, records, unknown_tagged_fields }))
+        (i, self.index) = int32(i).at("index")?;
+        (i, self.records) = nullable_records(i, flexible, cx).at("records")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -317,32 +339,35 @@ impl Message for ProduceResponse {
 }
 
 impl ProduceResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 9;
-        let (i, responses) =
-            array(i, flexible, TopicProduceResponse::min_len(version), cx, |i, cx| {
-                TopicProduceResponse::parse(i, version, cx)
-            })
-            .at("responses")?;
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let mut node_endpoints = Vec::new();
-        let (i, unknown_tagged_fields) = if flexible {
-            tagged_fields(i, cx, |tag, i, cx| match tag {
+        (i, self.responses) = array(
+            i,
+            flexible,
+            TopicProduceResponse::min_len(version),
+            cx,
+            |it: &mut TopicProduceResponse, i, cx| it.parse(i, version, cx),
+        )
+        .at("responses")?;
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = tagged_fields(i, cx, |tag, mut i, cx| match tag {
                 0 if version >= 10 => {
-                    let (i, value) =
-                        array(i, flexible, NodeEndpoint::min_len(version), cx, |i, cx| {
-                            NodeEndpoint::parse(i, version, cx)
-                        })
-                        .at("node_endpoints")?;
-                    node_endpoints = value;
+                    (i, self.node_endpoints) = array(
+                        i,
+                        flexible,
+                        NodeEndpoint::min_len(version),
+                        cx,
+                        |it: &mut NodeEndpoint, i, cx| it.parse(i, version, cx),
+                    )
+                    .at("node_endpoints")?;
                     Ok((i, true))
                 }
                 _ => Ok((i, false)),
-            })?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { responses, throttle_time_ms, node_endpoints, unknown_tagged_fields }))
+            })?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -418,7 +443,7 @@ impl ProduceResponse {
 }
 
 /// In [`ProduceResponse::responses`]; versions 3 to 13.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicProduceResponse {
     /// `Name`; versions 3 to 12, dropped from others.
     pub name: KafkaString,
@@ -430,26 +455,41 @@ pub struct TopicProduceResponse {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for TopicProduceResponse {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                topic_id: Uuid::ZERO,
+                partition_responses: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl TopicProduceResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 9;
-        let (i, name) = if version <= 12 {
-            string(i, flexible, cx).at("name")?
-        } else {
-            (i, KafkaString::default())
-        };
-        let (i, topic_id) = if version >= 13 { uuid(i).at("topic_id")? } else { (i, Uuid::ZERO) };
-        let (i, partition_responses) =
-            array(i, flexible, PartitionProduceResponse::min_len(version), cx, |i, cx| {
-                PartitionProduceResponse::parse(i, version, cx)
-            })
-            .at("partition_responses")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { name, topic_id, partition_responses, unknown_tagged_fields }))
+        if version <= 12 {
+            (i, self.name) = string(i, flexible, cx).at("name")?;
+        }
+        if version >= 13 {
+            (i, self.topic_id) = uuid(i).at("topic_id")?;
+        }
+        (i, self.partition_responses) = array(
+            i,
+            flexible,
+            PartitionProduceResponse::min_len(version),
+            cx,
+            |it: &mut PartitionProduceResponse, i, cx| it.parse(i, version, cx),
+        )
+        .at("partition_responses")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -543,61 +583,45 @@ impl Default for PartitionProduceResponse {
             record_errors: Vec::new(),
             error_message: None,
             current_leader: LeaderIdAndEpoch::default(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
 
 impl PartitionProduceResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 9;
-        let (i, index) = int32(i).at("index")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, base_offset) = int64(i).at("base_offset")?;
-        let (i, log_append_time_ms) = int64(i).at("log_append_time_ms")?;
-        let (i, log_start_offset) =
-            if version >= 5 { int64(i).at("log_start_offset")? } else { (i, -1) };
-        let (i, record_errors) = if version >= 8 {
-            array(i, flexible, BatchIndexAndErrorMessage::min_len(version), cx, |i, cx| {
-                BatchIndexAndErrorMessage::parse(i, version, cx)
-            })
-            .at("record_errors")?
-        } else {
-            (i, Vec::new())
-        };
-        let (i, error_message) = if version >= 8 {
-            nullable_string(i, flexible, cx).at("error_message")?
-        } else {
-            (i, None)
-        };
-        let mut current_leader = LeaderIdAndEpoch::default();
-        let (i, unknown_tagged_fields) = if flexible {
-            tagged_fields(i, cx, |tag, i, cx| match tag {
+        (i, self.index) = int32(i).at("index")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.base_offset) = int64(i).at("base_offset")?;
+        (i, self.log_append_time_ms) = int64(i).at("log_append_time_ms")?;
+        if version >= 5 {
+            (i, self.log_start_offset) = int64(i).at("log_start_offset")?;
+        }
+        if version >= 8 {
+            (i, self.record_errors) = array(
+                i,
+                flexible,
+                BatchIndexAndErrorMessage::min_len(version),
+                cx,
+                |it: &mut BatchIndexAndErrorMessage, i, cx| it.parse(i, version, cx),
+            )
+            .at("record_errors")?;
+        }
+        if version >= 8 {
+            (i, self.error_message) = nullable_string(i, flexible, cx).at("error_message")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = tagged_fields(i, cx, |tag, mut i, cx| match tag {
                 0 if version >= 10 => {
-                    let (i, value) =
-                        LeaderIdAndEpoch::parse(i, version, cx).at("current_leader")?;
-                    current_leader = value;
+                    i = self.current_leader.parse(i, version, cx).at("current_leader")?;
                     Ok((i, true))
                 }
                 _ => Ok((i, false)),
-            })?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self {
-                index,
-                error_code,
-                base_offset,
-                log_append_time_ms,
-                log_start_offset,
-                record_errors,
-                error_message,
-                current_leader,
-                unknown_tagged_fields,
-            },
-        ))
+            })?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -687,7 +711,7 @@ impl PartitionProduceResponse {
 }
 
 /// In [`PartitionProduceResponse::record_errors`]; versions 8 to 13.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchIndexAndErrorMessage {
     /// `BatchIndex`.
     pub batch_index: i32,
@@ -697,18 +721,29 @@ pub struct BatchIndexAndErrorMessage {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for BatchIndexAndErrorMessage {
+    fn default() -> Self {
+        const {
+            Self {
+                batch_index: 0,
+                batch_index_error_message: None,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl BatchIndexAndErrorMessage {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 9;
-        let (i, batch_index) = int32(i).at("batch_index")?;
-        let (i, batch_index_error_message) =
+        (i, self.batch_index) = int32(i).at("batch_index")?;
+        (i, self.batch_index_error_message) =
             nullable_string(i, flexible, cx).at("batch_index_error_message")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { batch_index, batch_index_error_message, unknown_tagged_fields }))
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -760,20 +795,17 @@ pub struct LeaderIdAndEpoch {
 
 impl Default for LeaderIdAndEpoch {
     fn default() -> Self {
-        Self {
-            leader_id: -1,
-            leader_epoch: -1,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
-        }
+        Self { leader_id: -1, leader_epoch: -1, unknown_tagged_fields: UnknownTaggedFields::new() }
     }
 }
 
 impl LeaderIdAndEpoch {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, leader_id) = int32(i).at("leader_id")?;
-        let (i, leader_epoch) = int32(i).at("leader_epoch")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { leader_id, leader_epoch, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.leader_id) = int32(i).at("leader_id")?;
+        (i, self.leader_epoch) = int32(i).at("leader_epoch")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -795,7 +827,7 @@ impl LeaderIdAndEpoch {
 }
 
 /// In [`ProduceResponse::node_endpoints`]; versions 10 to 13.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeEndpoint {
     /// `NodeId`.
     pub node_id: i32,
@@ -809,14 +841,29 @@ pub struct NodeEndpoint {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for NodeEndpoint {
+    fn default() -> Self {
+        const {
+            Self {
+                node_id: 0,
+                host: KafkaString::new(),
+                port: 0,
+                rack: None,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl NodeEndpoint {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, node_id) = int32(i).at("node_id")?;
-        let (i, host) = string(i, true, cx).at("host")?;
-        let (i, port) = int32(i).at("port")?;
-        let (i, rack) = nullable_string(i, true, cx).at("rack")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { node_id, host, port, rack, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.node_id) = int32(i).at("node_id")?;
+        (i, self.host) = string(i, true, cx).at("host")?;
+        (i, self.port) = int32(i).at("port")?;
+        (i, self.rack) = nullable_string(i, true, cx).at("rack")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

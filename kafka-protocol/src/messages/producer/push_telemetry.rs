@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{bytes_len, tagged_section_len};
 use crate::primitives::parse::{boolean, bytes, error_code_int16, int8, int32, uuid};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::unknown_tagged_fields;
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, Message, Request,
@@ -61,24 +61,15 @@ impl Request for PushTelemetryRequest {
 }
 
 impl PushTelemetryRequest {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, client_instance_id) = uuid(i).at("client_instance_id")?;
-        let (i, subscription_id) = int32(i).at("subscription_id")?;
-        let (i, terminating) = boolean(i).at("terminating")?;
-        let (i, compression_type) = int8(i).at("compression_type")?;
-        let (i, metrics) = bytes(i, true, cx).at("metrics")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((
-            i,
-            Self {
-                client_instance_id,
-                subscription_id,
-                terminating,
-                compression_type,
-                metrics,
-                unknown_tagged_fields,
-            },
-        ))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.client_instance_id) = uuid(i).at("client_instance_id")?;
+        (i, self.subscription_id) = int32(i).at("subscription_id")?;
+        (i, self.terminating) = boolean(i).at("terminating")?;
+        (i, self.compression_type) = int8(i).at("compression_type")?;
+        (i, self.metrics) = bytes(i, true, cx).at("metrics")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -138,11 +129,12 @@ impl Message for PushTelemetryResponse {
 }
 
 impl PushTelemetryResponse {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
-        Ok((i, Self { throttle_time_ms, error_code, unknown_tagged_fields }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

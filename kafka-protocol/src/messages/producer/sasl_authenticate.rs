@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{bytes_len, nullable_string_len, tagged_section_len};
 use crate::primitives::parse::{bytes, error_code_int16, int64, nullable_string};
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::unknown_tagged_fields;
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -53,15 +53,14 @@ impl Request for SaslAuthenticateRequest {
 }
 
 impl SaslAuthenticateRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, auth_bytes) = bytes(i, flexible, cx).at("auth_bytes")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { auth_bytes, unknown_tagged_fields }))
+        (i, self.auth_bytes) = bytes(i, flexible, cx).at("auth_bytes")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -109,10 +108,10 @@ impl Default for SaslAuthenticateResponse {
     fn default() -> Self {
         Self {
             error_code: ErrorCode::NONE,
-            error_message: Some(KafkaString::default()),
+            error_message: Some(KafkaString::new()),
             auth_bytes: Bytes::new(),
             session_lifetime_ms: 0,
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -141,28 +140,19 @@ impl Message for SaslAuthenticateResponse {
 }
 
 impl SaslAuthenticateResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 2;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, error_message) = nullable_string(i, flexible, cx).at("error_message")?;
-        let (i, auth_bytes) = bytes(i, flexible, cx).at("auth_bytes")?;
-        let (i, session_lifetime_ms) =
-            if version >= 1 { int64(i).at("session_lifetime_ms")? } else { (i, 0) };
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self {
-                error_code,
-                error_message,
-                auth_bytes,
-                session_lifetime_ms,
-                unknown_tagged_fields,
-            },
-        ))
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.error_message) = nullable_string(i, flexible, cx).at("error_message")?;
+        (i, self.auth_bytes) = bytes(i, flexible, cx).at("auth_bytes")?;
+        if version >= 1 {
+            (i, self.session_lifetime_ms) = int64(i).at("session_lifetime_ms")?;
+        }
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {

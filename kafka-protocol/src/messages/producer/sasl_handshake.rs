@@ -7,8 +7,8 @@ use bytes::Bytes;
 use crate::limits::memory_per_byte;
 use crate::primitives::encoder::{length_len, string_len};
 use crate::primitives::parse::{error_code_int16, string};
-use crate::primitives::parsed::{At, Context, Parsed};
-use crate::primitives::sequence::array;
+use crate::primitives::parsed::{At, Context, Rest};
+use crate::primitives::sequence::{array, value};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
     Request, VersionRange, message,
@@ -51,9 +51,10 @@ impl Request for SaslHandshakeRequest {
 }
 
 impl SaslHandshakeRequest {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, mechanism) = string(i, false, cx).at("mechanism")?;
-        Ok((i, Self { mechanism }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.mechanism) = string(i, false, cx).at("mechanism")?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {
@@ -100,11 +101,12 @@ impl Message for SaslHandshakeResponse {
 }
 
 impl SaslHandshakeResponse {
-    fn parse<'i>(i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, mechanisms) =
-            array(i, false, 2, cx, |i, cx| string(i, false, cx)).at("mechanisms")?;
-        Ok((i, Self { error_code, mechanisms }))
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], _version: i16, cx: &mut Context<'_>) -> Rest<'i> {
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        (i, self.mechanisms) =
+            array(i, false, 2, cx, value(|i, cx| string(i, false, cx))).at("mechanisms")?;
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, _version: i16) {

@@ -9,7 +9,7 @@ use crate::primitives::encoder::{length_len, nullable_string_len, string_len, ta
 use crate::primitives::parse::{
     error_code_int16, int16, int32, int64, nullable_string, string, uuid,
 };
-use crate::primitives::parsed::{At, Context, Parsed};
+use crate::primitives::parsed::{At, Context, Rest};
 use crate::primitives::sequence::{array, unknown_tagged_fields};
 use crate::{
     ApiKey, DecodeError, DecodeLimits, EncodeError, Encoder, ErrorCode, KafkaString, Message,
@@ -42,15 +42,15 @@ pub struct TxnOffsetCommitRequest {
 impl Default for TxnOffsetCommitRequest {
     fn default() -> Self {
         Self {
-            transactional_id: KafkaString::default(),
-            group_id: KafkaString::default(),
+            transactional_id: KafkaString::new(),
+            group_id: KafkaString::new(),
             producer_id: 0,
             producer_epoch: 0,
             generation_id_or_member_epoch: -1,
-            member_id: KafkaString::default(),
+            member_id: KafkaString::new(),
             group_instance_id: None,
             topics: Vec::new(),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+            unknown_tagged_fields: UnknownTaggedFields::new(),
         }
     }
 }
@@ -89,48 +89,36 @@ impl Request for TxnOffsetCommitRequest {
 }
 
 impl TxnOffsetCommitRequest {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 3;
-        let (i, transactional_id) = string(i, flexible, cx).at("transactional_id")?;
-        let (i, group_id) = string(i, flexible, cx).at("group_id")?;
-        let (i, producer_id) = int64(i).at("producer_id")?;
-        let (i, producer_epoch) = int16(i).at("producer_epoch")?;
-        let (i, generation_id_or_member_epoch) =
-            if version >= 3 { int32(i).at("generation_id_or_member_epoch")? } else { (i, -1) };
-        let (i, member_id) = if version >= 3 {
-            string(i, flexible, cx).at("member_id")?
-        } else {
-            (i, KafkaString::default())
-        };
-        let (i, group_instance_id) = if version >= 3 {
-            nullable_string(i, flexible, cx).at("group_instance_id")?
-        } else {
-            (i, None)
-        };
-        let (i, topics) =
-            array(i, flexible, TxnOffsetCommitRequestTopic::min_len(version), cx, |i, cx| {
-                TxnOffsetCommitRequestTopic::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
+        (i, self.transactional_id) = string(i, flexible, cx).at("transactional_id")?;
+        (i, self.group_id) = string(i, flexible, cx).at("group_id")?;
+        (i, self.producer_id) = int64(i).at("producer_id")?;
+        (i, self.producer_epoch) = int16(i).at("producer_epoch")?;
+        if version >= 3 {
+            (i, self.generation_id_or_member_epoch) =
+                int32(i).at("generation_id_or_member_epoch")?;
+        }
+        if version >= 3 {
+            (i, self.member_id) = string(i, flexible, cx).at("member_id")?;
+        }
+        if version >= 3 {
+            (i, self.group_instance_id) =
+                nullable_string(i, flexible, cx).at("group_instance_id")?;
+        }
+        (i, self.topics) = array(
             i,
-            Self {
-                transactional_id,
-                group_id,
-                producer_id,
-                producer_epoch,
-                generation_id_or_member_epoch,
-                member_id,
-                group_instance_id,
-                topics,
-                unknown_tagged_fields,
-            },
-        ))
+            flexible,
+            TxnOffsetCommitRequestTopic::min_len(version),
+            cx,
+            |it: &mut TxnOffsetCommitRequestTopic, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -200,7 +188,7 @@ impl TxnOffsetCommitRequest {
 }
 
 /// In [`TxnOffsetCommitRequest::topics`]; versions 0 to 6.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TxnOffsetCommitRequestTopic {
     /// `Name`; versions 0 to 5, dropped from others.
     pub name: KafkaString,
@@ -212,26 +200,41 @@ pub struct TxnOffsetCommitRequestTopic {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for TxnOffsetCommitRequestTopic {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                topic_id: Uuid::ZERO,
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl TxnOffsetCommitRequestTopic {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 3;
-        let (i, name) = if version <= 5 {
-            string(i, flexible, cx).at("name")?
-        } else {
-            (i, KafkaString::default())
-        };
-        let (i, topic_id) = if version >= 6 { uuid(i).at("topic_id")? } else { (i, Uuid::ZERO) };
-        let (i, partitions) =
-            array(i, flexible, TxnOffsetCommitRequestPartition::min_len(version), cx, |i, cx| {
-                TxnOffsetCommitRequestPartition::parse(i, version, cx)
-            })
-            .at("partitions")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { name, topic_id, partitions, unknown_tagged_fields }))
+        if version <= 5 {
+            (i, self.name) = string(i, flexible, cx).at("name")?;
+        }
+        if version >= 6 {
+            (i, self.topic_id) = uuid(i).at("topic_id")?;
+        }
+        (i, self.partitions) = array(
+            i,
+            flexible,
+            TxnOffsetCommitRequestPartition::min_len(version),
+            cx,
+            |it: &mut TxnOffsetCommitRequestPartition, i, cx| it.parse(i, version, cx),
+        )
+        .at("partitions")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -304,39 +307,32 @@ pub struct TxnOffsetCommitRequestPartition {
 
 impl Default for TxnOffsetCommitRequestPartition {
     fn default() -> Self {
-        Self {
-            partition_index: 0,
-            committed_offset: 0,
-            committed_leader_epoch: -1,
-            committed_metadata: Some(KafkaString::default()),
-            unknown_tagged_fields: UnknownTaggedFields::default(),
+        const {
+            Self {
+                partition_index: 0,
+                committed_offset: 0,
+                committed_leader_epoch: -1,
+                committed_metadata: Some(KafkaString::new()),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
         }
     }
 }
 
 impl TxnOffsetCommitRequestPartition {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 3;
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, committed_offset) = int64(i).at("committed_offset")?;
-        let (i, committed_leader_epoch) =
-            if version >= 2 { int32(i).at("committed_leader_epoch")? } else { (i, -1) };
-        let (i, committed_metadata) = nullable_string(i, flexible, cx).at("committed_metadata")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((
-            i,
-            Self {
-                partition_index,
-                committed_offset,
-                committed_leader_epoch,
-                committed_metadata,
-                unknown_tagged_fields,
-            },
-        ))
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.committed_offset) = int64(i).at("committed_offset")?;
+        if version >= 2 {
+            (i, self.committed_leader_epoch) = int32(i).at("committed_leader_epoch")?;
+        }
+        (i, self.committed_metadata) = nullable_string(i, flexible, cx).at("committed_metadata")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -424,20 +420,22 @@ impl Message for TxnOffsetCommitResponse {
 }
 
 impl TxnOffsetCommitResponse {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 3;
-        let (i, throttle_time_ms) = int32(i).at("throttle_time_ms")?;
-        let (i, topics) =
-            array(i, flexible, TxnOffsetCommitResponseTopic::min_len(version), cx, |i, cx| {
-                TxnOffsetCommitResponseTopic::parse(i, version, cx)
-            })
-            .at("topics")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { throttle_time_ms, topics, unknown_tagged_fields }))
+        (i, self.throttle_time_ms) = int32(i).at("throttle_time_ms")?;
+        (i, self.topics) = array(
+            i,
+            flexible,
+            TxnOffsetCommitResponseTopic::min_len(version),
+            cx,
+            |it: &mut TxnOffsetCommitResponseTopic, i, cx| it.parse(i, version, cx),
+        )
+        .at("topics")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -474,7 +472,7 @@ impl TxnOffsetCommitResponse {
 }
 
 /// In [`TxnOffsetCommitResponse::topics`]; versions 0 to 6.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TxnOffsetCommitResponseTopic {
     /// `Name`; versions 0 to 5, dropped from others.
     pub name: KafkaString,
@@ -486,26 +484,41 @@ pub struct TxnOffsetCommitResponseTopic {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for TxnOffsetCommitResponseTopic {
+    fn default() -> Self {
+        const {
+            Self {
+                name: KafkaString::new(),
+                topic_id: Uuid::ZERO,
+                partitions: Vec::new(),
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl TxnOffsetCommitResponseTopic {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 3;
-        let (i, name) = if version <= 5 {
-            string(i, flexible, cx).at("name")?
-        } else {
-            (i, KafkaString::default())
-        };
-        let (i, topic_id) = if version >= 6 { uuid(i).at("topic_id")? } else { (i, Uuid::ZERO) };
-        let (i, partitions) =
-            array(i, flexible, TxnOffsetCommitResponsePartition::min_len(version), cx, |i, cx| {
-                TxnOffsetCommitResponsePartition::parse(i, version, cx)
-            })
-            .at("partitions")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { name, topic_id, partitions, unknown_tagged_fields }))
+        if version <= 5 {
+            (i, self.name) = string(i, flexible, cx).at("name")?;
+        }
+        if version >= 6 {
+            (i, self.topic_id) = uuid(i).at("topic_id")?;
+        }
+        (i, self.partitions) = array(
+            i,
+            flexible,
+            TxnOffsetCommitResponsePartition::min_len(version),
+            cx,
+            |it: &mut TxnOffsetCommitResponsePartition, i, cx| it.parse(i, version, cx),
+        )
+        .at("partitions")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
@@ -562,7 +575,7 @@ impl TxnOffsetCommitResponseTopic {
 }
 
 /// In [`TxnOffsetCommitResponseTopic::partitions`]; versions 0 to 6.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TxnOffsetCommitResponsePartition {
     /// `PartitionIndex`.
     pub partition_index: i32,
@@ -572,17 +585,28 @@ pub struct TxnOffsetCommitResponsePartition {
     pub unknown_tagged_fields: UnknownTaggedFields,
 }
 
+impl Default for TxnOffsetCommitResponsePartition {
+    fn default() -> Self {
+        const {
+            Self {
+                partition_index: 0,
+                error_code: ErrorCode::NONE,
+                unknown_tagged_fields: UnknownTaggedFields::new(),
+            }
+        }
+    }
+}
+
 impl TxnOffsetCommitResponsePartition {
-    fn parse<'i>(i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Parsed<'i, Self> {
+    /// Reads what this version has; the other fields stay.
+    fn parse<'i>(&mut self, mut i: &'i [u8], version: i16, cx: &mut Context<'_>) -> Rest<'i> {
         let flexible = version >= 3;
-        let (i, partition_index) = int32(i).at("partition_index")?;
-        let (i, error_code) = error_code_int16(i).at("error_code")?;
-        let (i, unknown_tagged_fields) = if flexible {
-            unknown_tagged_fields(i, cx)?
-        } else {
-            (i, UnknownTaggedFields::default())
-        };
-        Ok((i, Self { partition_index, error_code, unknown_tagged_fields }))
+        (i, self.partition_index) = int32(i).at("partition_index")?;
+        (i, self.error_code) = error_code_int16(i).at("error_code")?;
+        if flexible {
+            (i, self.unknown_tagged_fields) = unknown_tagged_fields(i, cx)?;
+        }
+        Ok(i)
     }
 
     fn put(&self, out: &mut Encoder, version: i16) {
