@@ -6,8 +6,9 @@ use crate::error::DecodeErrorKind;
 /// Unsigned varint of at most 32 bits (5 bytes): lengths, counts and tags of flexible versions.
 #[inline(always)]
 pub(crate) fn unsigned_varint(i: &[u8]) -> Parsed<'_, u32> {
-    match i.split_first() {
-        Some((&byte, rest)) if byte < 0x80 => Ok((rest, u32::from(byte))),
+    match i {
+        [byte, rest @ ..] if *byte < 0x80 => Ok((rest, u32::from(*byte))),
+        [low, high, rest @ ..] if *high < 0x80 => Ok((rest, two_bytes(*low, *high))),
         _ => {
             let (i, value) = long_varint(i, 5)?;
             match u32::try_from(value) {
@@ -28,13 +29,20 @@ pub(crate) fn varint(i: &[u8]) -> Parsed<'_, i32> {
 /// Signed 64-bit varint in zigzag form: the timestamp delta of a record.
 #[inline(always)]
 pub(crate) fn varlong(i: &[u8]) -> Parsed<'_, i64> {
-    let (i, value) = match i.split_first() {
-        Some((&byte, rest)) if byte < 0x80 => (rest, u64::from(byte)),
+    let (i, value) = match i {
+        [byte, rest @ ..] if *byte < 0x80 => (rest, u64::from(*byte)),
+        [low, high, rest @ ..] if *high < 0x80 => (rest, u64::from(two_bytes(*low, *high))),
         _ => long_varint(i, 10)?,
     };
     Ok((i, (value >> 1) as i64 ^ -((value & 1) as i64)))
 }
 
+#[inline(always)]
+fn two_bytes(low: u8, high: u8) -> u32 {
+    u32::from(low & 0x7f) | u32::from(high) << 7
+}
+
+#[inline(never)]
 fn long_varint(i: &[u8], bytes_max: usize) -> Parsed<'_, u64> {
     let mut value = 0_u64;
     for (n, &byte) in i.iter().take(bytes_max).enumerate() {
@@ -79,10 +87,16 @@ pub(crate) const fn varlong_len(value: i64) -> usize {
     varint_len_64(zigzag_64(value))
 }
 
-/// One byte for each seven significant bits, and one for zero.
+/// One byte for each seven significant bits, and one for zero. Nearly all values take one or two.
 #[inline(always)]
 const fn varint_len_64(value: u64) -> usize {
-    ((70 - (value | 1).leading_zeros()) / 7) as usize
+    if value < 1 << 7 {
+        1
+    } else if value < 1 << 14 {
+        2
+    } else {
+        ((70 - value.leading_zeros()) / 7) as usize
+    }
 }
 
 /// Writes `value` and gives the number of bytes used, at most 10.
@@ -103,8 +117,11 @@ pub(crate) fn write_varint_64(into: &mut [u8; 10], mut value: u64) -> usize {
 
 #[inline(always)]
 pub(crate) fn put_unsigned_varint(buf: &mut Vec<u8>, value: u32) {
-    if value < 0x80 {
+    if value < 1 << 7 {
         buf.push(value as u8);
+    } else if value < 1 << 14 {
+        // Bytes gathered in a buffer of their own would be slow to copy out of it at once.
+        buf.extend_from_slice(&[value as u8 | 0x80, (value >> 7) as u8]);
     } else {
         let mut bytes = [0; 10];
         let len = write_varint_64(&mut bytes, u64::from(value));

@@ -263,15 +263,24 @@ fn put_varint(out: &mut impl Put, value: i32) {
     put_varint_64(out, u64::from(zigzag_32(value)));
 }
 
+/// One and two bytes, which is nearly all of them, are written as what they are: bytes gathered in a
+/// buffer of their own would be slow to copy out of it at once.
 #[inline(always)]
 fn put_varint_64(out: &mut impl Put, value: u64) {
-    if value < 0x80 {
+    if value < 1 << 7 {
         out.put(&[value as u8]);
+    } else if value < 1 << 14 {
+        out.put(&[value as u8 | 0x80, (value >> 7) as u8]);
     } else {
-        let mut bytes = [0; 10];
-        let len = write_varint_64(&mut bytes, value);
-        out.put(bytes.get(..len).unwrap_or_default());
+        put_long_varint_64(out, value);
     }
+}
+
+#[inline(never)]
+fn put_long_varint_64(out: &mut impl Put, value: u64) {
+    let mut bytes = [0; 10];
+    let len = write_varint_64(&mut bytes, value);
+    out.put(bytes.get(..len).unwrap_or_default());
 }
 
 #[inline(always)]
