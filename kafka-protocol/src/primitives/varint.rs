@@ -63,10 +63,6 @@ fn long_varint(i: &[u8], bytes_max: usize) -> Parsed<'_, u64> {
     }
 }
 
-pub(crate) const fn zigzag_32(value: i32) -> u32 {
-    ((value << 1) ^ (value >> 31)) as u32
-}
-
 pub(crate) const fn zigzag_64(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
@@ -74,22 +70,17 @@ pub(crate) const fn zigzag_64(value: i64) -> u64 {
 /// Bytes of `value` as an unsigned varint: 1 to 5.
 #[inline(always)]
 pub(crate) const fn unsigned_varint_len(value: u32) -> usize {
-    varint_len_64(value as u64)
-}
-
-#[inline(always)]
-pub(crate) const fn varint_len(value: i32) -> usize {
-    unsigned_varint_len(zigzag_32(value))
+    unsigned_varlong_len(value as u64)
 }
 
 #[inline(always)]
 pub(crate) const fn varlong_len(value: i64) -> usize {
-    varint_len_64(zigzag_64(value))
+    unsigned_varlong_len(zigzag_64(value))
 }
 
 /// One byte for each seven significant bits, and one for zero. Nearly all values take one or two.
 #[inline(always)]
-const fn varint_len_64(value: u64) -> usize {
+pub(crate) const fn unsigned_varlong_len(value: u64) -> usize {
     if value < 1 << 7 {
         1
     } else if value < 1 << 14 {
@@ -149,8 +140,7 @@ mod tests {
                 assert_eq!(buf.len(), varlong_len(value), "{value}");
                 assert_eq!(varlong(&buf).unwrap(), (&[][..], value));
                 if let Ok(value) = i32::try_from(value) {
-                    let buf = written(u64::from(zigzag_32(value)));
-                    assert_eq!(buf.len(), varint_len(value), "{value}");
+                    let buf = written(zigzag_64(i64::from(value)));
                     assert_eq!(varint(&buf).unwrap(), (&[][..], value));
                 }
             }
