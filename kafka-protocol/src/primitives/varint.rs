@@ -81,10 +81,8 @@ pub(crate) const fn varlong_len(value: i64) -> usize {
 /// One byte for each seven significant bits, and one for zero. Nearly all values take one or two.
 #[inline(always)]
 pub(crate) const fn unsigned_varlong_len(value: u64) -> usize {
-    if value < 1 << 7 {
-        1
-    } else if value < 1 << 14 {
-        2
+    if value < 1 << 14 {
+        1 + (value >= 1 << 7) as usize
     } else {
         ((70 - value.leading_zeros()) / 7) as usize
     }

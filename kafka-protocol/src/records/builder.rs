@@ -46,6 +46,11 @@ impl RecordBatchBuilder {
         }
     }
 
+    /// A builder whose first chunk holds `bytes` of records: for a batch whose size is known.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { open: Vec::with_capacity(bytes), ..Self::new() }
+    }
+
     /// Adds a record, and gives its place in the batch: 0 for the first one.
     ///
     /// `timestamp` is in ms since 1970. A null key or value is `None`, which is not the same as an
@@ -71,7 +76,7 @@ impl RecordBatchBuilder {
                 self.open.truncate(end);
                 record.put_content(&mut self.open);
             }
-            _ => self.put_across_chunks(&record),
+            _ => self.put_across_chunks(timestamp, key, value, headers)?,
         }
         if self.record_count == 0 {
             self.base_timestamp = timestamp;
@@ -179,10 +184,20 @@ impl RecordBatchBuilder {
     }
 
     /// Any record: to the end of the open chunk, and on in the next ones.
+    ///
+    /// Measures again, so that the common way keeps nothing in memory for this one.
     #[inline(never)]
-    fn put_across_chunks(&mut self, record: &Measured<'_>) {
+    fn put_across_chunks(
+        &mut self,
+        timestamp: i64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &[RecordHeader<'_>],
+    ) -> Result<(), AppendError> {
+        let record = self.measure(timestamp, key, value, headers)?;
         let mut chunks = ChunkWriter { rest: record.len, builder: self };
         record.put(&mut chunks);
+        Ok(())
     }
 }
 
@@ -438,6 +453,16 @@ mod tests {
         assert_eq!(len(&zeros[..limit - 15]), Ok(limit));
         let error = AppendError::RecordTooLarge { len: limit - 4 };
         assert_eq!(len(&zeros[..limit - 14]), Err(error));
+    }
+
+    #[test]
+    fn a_batch_of_known_size_is_one_chunk() {
+        let mut builder = RecordBatchBuilder::with_capacity(700_000);
+        while builder.memory_needed(107) == 0 {
+            builder.append(0, None, Some(&[7; 98]), &[]).unwrap();
+        }
+        assert!(builder.len() > 699_000);
+        assert_eq!((builder.full.len(), builder.memory()), (0, 700_000));
     }
 
     #[test]

@@ -29,7 +29,13 @@ struct Goal {
 const GOALS: [Goal; TIMED + 1] = [
     Goal { key: "decode-metadata", name: "decode Metadata", target: 3.0, cause: "" },
     Goal { key: "encode-metadata", name: "encode Metadata", target: 1.5, cause: "" },
-    Goal { key: "build-batch", name: "build a batch, CRC included", target: 1.5, cause: "" },
+    Goal {
+        key: "build-batch",
+        name: "build a batch, CRC included",
+        target: 1.5,
+        cause: "the ratio comes out between 1.4 and 1.5. The checksum, by the same crate in all three, \
+                and the copying of keys and values are half of our time; what is left is twice as fast.",
+    },
     Goal { key: "read-batch", name: "read a batch, CRC checked", target: 3.0, cause: "" },
     Goal { key: "build", name: "clean release build", target: 3.0, cause: "" },
 ];
@@ -130,8 +136,8 @@ const METHOD: &str = "
   used again.
 - **Batch**: 1,000 records with a key of 10 and a value of 100 bytes, no headers, no compression.
   Building starts from borrowed keys and values, and ends with the bytes of a batch as they are sent.
-  The peers' record types own their keys and values: making them is not counted, and they write into one
-  buffer, large enough, that is used again. Ours allocates for each batch.
+  Each batch gets a buffer of its own, large enough from the start, since a batch is kept until it is
+  answered. The peers' record types own their keys and values: making them is not counted.
 - **Reading** looks at the timestamp, the ends of the key and the ends of the value of each record.
 - **Clean release build**: the crate alone with its default features, and what it depends on; sources
   are there already.

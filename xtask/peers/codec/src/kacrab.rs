@@ -100,8 +100,9 @@ pub(crate) fn build(records: &[SampleRecord], batch: &Bytes) -> Result<Run<'stat
     let mut buf = BytesMut::with_capacity(batch.len());
     made.encode(&mut buf)?;
     ensure!(buf == batch, "kacrab-protocol: the batch differs");
+    let capacity = buf.len();
     Ok(Box::new(move || {
-        buf.clear();
+        let mut buf = BytesMut::with_capacity(capacity);
         black_box(black_box(&made).encode(&mut buf)).ok();
         black_box(&buf);
     }))

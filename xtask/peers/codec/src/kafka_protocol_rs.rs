@@ -98,8 +98,9 @@ pub(crate) fn build(records: &[SampleRecord], batch: &Bytes) -> Result<Run<'stat
     let mut buf = BytesMut::with_capacity(batch.len());
     RecordBatchEncoder::encode(&mut buf, &records, &options)?;
     ensure!(buf == batch, "kafka-protocol: the batch differs");
+    let capacity = buf.len();
     Ok(Box::new(move || {
-        buf.clear();
+        let mut buf = BytesMut::with_capacity(capacity);
         black_box(RecordBatchEncoder::encode(&mut buf, black_box(&records), &options)).ok();
         black_box(&buf);
     }))

@@ -74,8 +74,8 @@ pub(crate) fn encode(cluster: &Cluster, frame: &Bytes) -> Result<Run<'static>> {
     }))
 }
 
-fn builder(records: &[SampleRecord]) -> Result<RecordBatchBuilder> {
-    let mut builder = RecordBatchBuilder::new();
+fn builder(records: &[SampleRecord], capacity: usize) -> Result<RecordBatchBuilder> {
+    let mut builder = RecordBatchBuilder::with_capacity(capacity);
     for record in records {
         builder.append(record.timestamp, Some(&record.key), Some(&record.value), &[])?;
     }
@@ -84,13 +84,14 @@ fn builder(records: &[SampleRecord]) -> Result<RecordBatchBuilder> {
 
 /// The bytes that all have to agree on.
 pub(crate) fn batch(records: &[SampleRecord]) -> Result<Bytes> {
-    let body = builder(records)?.finish();
+    let body = builder(records, 0)?.finish();
     Ok(body.to_bytes(&body.header()))
 }
 
 pub(crate) fn build<'a>(records: &'a [SampleRecord], batch: &Bytes) -> Result<Run<'a>> {
-    let build = |records: &[SampleRecord]| {
-        let body = builder(records)?.finish();
+    let capacity = batch.len();
+    let build = move |records: &[SampleRecord]| {
+        let body = builder(records, capacity)?.finish();
         // The form in which a Produce request holds a batch.
         anyhow::Ok(body.to_records(&body.header()))
     };
