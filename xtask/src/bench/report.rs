@@ -76,7 +76,8 @@ impl Figure {
     fn cells(&self) -> [String; 7] {
         let [ours, one, other] = self.times.map(spoken);
         let verdict = if self.is_met() { "met" } else { "missed" };
-        let ratio = format!("{:.2}×", self.ratio());
+        // Never rounded up: what is said to be reached is reached.
+        let ratio = format!("{:.2}×", (self.ratio() * 100.0).floor() / 100.0);
         let target = format!("≥ {}×", self.goal.target);
         [self.goal.name.to_owned(), ours, one, other, ratio, target, verdict.to_owned()]
     }
