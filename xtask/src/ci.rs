@@ -158,6 +158,7 @@ fn peers(root: &Path) -> Result<Done> {
     if !bench::can_build_peers()? {
         return Ok(Done::Skipped("the published codecs need Rust 1.95"));
     }
+    cargo(root, "xtask/peers", &["clippy", "--quiet", "--locked", "--", "-D", "warnings"])?;
     bench::codec(root, &["--quick"]).map(|()| Done::Ran)
 }
 

@@ -1,4 +1,5 @@
 //! Times several ways to do the same, in turn, so that what disturbs the machine disturbs all.
+#![expect(clippy::disallowed_methods, reason = "a tool that tells how long something takes")]
 
 use std::time::{Duration, Instant};
 
