@@ -75,7 +75,8 @@ mod record;
 mod sender;
 mod serializer;
 #[cfg(all(test, not(kafka_loom)))]
-mod simulation;
+#[path = "../tests/sim/mod.rs"]
+mod sim;
 mod sync;
 #[cfg(all(test, not(kafka_loom)))]
 mod testing;

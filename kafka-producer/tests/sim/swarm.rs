@@ -7,7 +7,7 @@ use kafka_mock::{AutoCreate, BrokerId, FaultAction, FaultRule, MockConfig};
 use kafka_protocol::records::Compression;
 use kafka_protocol::{ApiKey, ErrorCode};
 
-use super::{Settings, Simulation};
+use crate::sim::{Settings, Simulation};
 
 /// What one run is made of.
 struct Swarm {

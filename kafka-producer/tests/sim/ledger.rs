@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kafka_mock::MockCluster;
 
 use crate::delivery::Delivery;
-use crate::simulation::{Log, Settings};
+use crate::sim::settings::Settings;
 use crate::{ProduceError, RecordMetadata};
 
 /// Every record that was accepted, by its number: the first eight bytes of its value.
@@ -163,3 +163,6 @@ fn log_of(cluster: &MockCluster, topic: &str, partition: i32) -> Log {
 fn number_of(value: &[u8]) -> u64 {
     u64::from_be_bytes(*value.first_chunk::<8>().unwrap())
 }
+
+/// Values of one partition, by offset.
+type Log = BTreeMap<i64, Vec<u8>>;

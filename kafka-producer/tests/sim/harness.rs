@@ -1,116 +1,54 @@
-//! The sender against a whole cluster, in virtual time, on one thread: hours in seconds, and the same
-//! seed always gives the same run.
-//!
-//! A step drains the sender's actions onto a network that is made of delays, then jumps to the next
-//! thing that happens. At the end the ledger holds what was promised against what is in the logs.
-
-mod ledger;
-mod network;
-mod scenarios;
-mod scenarios_brokers;
-mod swarm;
-mod trace;
+//! The sender, a cluster and a network between them, stepped by one thread.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kafka_mock::{AutoCreate, MockCluster, MockConfig};
-use kafka_net::{ConnectionPolicy, ExponentialBackoff, HostPort};
-use kafka_protocol::records::{CompressionOptions, Compressor};
+use kafka_mock::MockCluster;
+use kafka_protocol::records::Compressor;
 
-use crate::accumulator::{
-    AccumulatorConfig, AppendError, Attempt, Now, QueueClosed, RecordAccumulator,
-};
+use crate::accumulator::{AppendError, Attempt, Now, QueueClosed, RecordAccumulator};
 use crate::callbacks::CallbackRunner;
 use crate::record::Record;
-use crate::sender::{
-    Action, Command, CommandId, ConnectionsConfig, Event, MetadataConfig, Sender, SenderConfig,
-};
-use crate::simulation::ledger::Ledger;
-use crate::simulation::network::{Network, Parcel};
+use crate::sender::{Action, Command, CommandId, Event, Sender};
+use crate::sim::ledger::Ledger;
+use crate::sim::network::{self, Network, Parcel};
+use crate::sim::settings::Settings;
 use crate::testing::start;
 use crate::wake::WakeFlag;
 
-/// What a simulation varies.
-#[derive(Debug, Clone)]
-struct Settings {
-    seed: u64,
-    acks: i16,
-    is_idempotent: bool,
-    in_flight_max: usize,
-    linger: Duration,
-    retries: u32,
-    delivery_timeout: Duration,
-    request_timeout: Duration,
-    buffer_memory: usize,
-    batch_size: usize,
-    max_request_size: usize,
-    compression: CompressionOptions,
-    cluster: MockConfig,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            seed: 1,
-            acks: -1,
-            is_idempotent: true,
-            in_flight_max: 5,
-            linger: Duration::from_millis(5),
-            retries: u32::MAX,
-            delivery_timeout: Duration::from_secs(120),
-            request_timeout: Duration::from_secs(30),
-            buffer_memory: 1 << 20,
-            batch_size: 1000,
-            max_request_size: 64 * 1024,
-            compression: CompressionOptions::default(),
-            cluster: MockConfig::new().brokers(3).auto_create(AutoCreate::Immediately),
-        }
-    }
-}
-
-struct Simulation {
-    settings: Settings,
-    start: Instant,
-    now: Instant,
-    cluster: MockCluster,
-    network: Network,
-    accumulator: Arc<RecordAccumulator>,
-    sender: Sender,
-    ledger: Ledger,
-    compressor: Compressor,
-    callbacks: CallbackRunner,
+pub(super) struct Simulation {
+    pub(super) settings: Settings,
+    pub(super) start: Instant,
+    pub(super) now: Instant,
+    pub(super) cluster: MockCluster,
+    pub(super) network: Network,
+    pub(super) accumulator: Arc<RecordAccumulator>,
+    pub(super) sender: Sender,
+    pub(super) ledger: Ledger,
+    pub(super) compressor: Compressor,
+    pub(super) callbacks: CallbackRunner,
     /// Commands that were done.
-    done: Vec<CommandId>,
+    pub(super) done: Vec<CommandId>,
     /// What each flush that is not done waits for: records below that number.
-    flushes: BTreeMap<CommandId, u64>,
+    pub(super) flushes: BTreeMap<CommandId, u64>,
     /// Of everything that the sender asked for, and when.
-    trace: DefaultHasher,
-    actions: u64,
-    steps_at_once: u32,
+    pub(super) trace: DefaultHasher,
+    pub(super) actions: u64,
+    pub(super) steps_at_once: u32,
 }
 
 impl Simulation {
-    fn new(settings: Settings) -> Self {
+    pub(super) fn new(settings: Settings) -> Self {
         let start = start();
         let mut cluster = MockCluster::new(settings.cluster.clone());
         for broker in cluster.brokers() {
             cluster.set_address(broker, "127.0.0.1", network::port_of(broker));
         }
-        let accumulator = Arc::new(RecordAccumulator::new(
-            AccumulatorConfig {
-                batch_size: settings.batch_size,
-                max_request_size: settings.max_request_size,
-                buffer_memory: settings.buffer_memory,
-                batch_age_max: settings.delivery_timeout / 10,
-                is_adaptive: true,
-                ignore_keys: false,
-            },
-            Arc::new(WakeFlag::new()),
-        ));
-        let config = sender_config(&settings, &cluster);
+        let accumulator =
+            Arc::new(RecordAccumulator::new(settings.accumulator(), Arc::new(WakeFlag::new())));
+        let config = settings.sender(&cluster);
         let sender = Sender::new(config, Arc::clone(&accumulator), start);
         Self {
             network: Network::new(settings.seed, cluster.brokers()),
@@ -132,7 +70,7 @@ impl Simulation {
     }
 
     /// Sends a record, if there is room and its topic is known; otherwise asks for what is missing.
-    fn try_send(&mut self, topic: &str, partition: Option<i32>, size: usize) -> bool {
+    pub(super) fn try_send(&mut self, topic: &str, partition: Option<i32>, size: usize) -> bool {
         let value = self.ledger.next_value(size);
         let record = Record { partition, ..Record::new(topic, &value) };
         let mut attempt = Attempt::default();
@@ -152,7 +90,7 @@ impl Simulation {
     }
 
     /// Sends a record, and lets time go on until that is possible.
-    fn send(&mut self, topic: &str, partition: i32, size: usize) {
+    pub(super) fn send(&mut self, topic: &str, partition: i32, size: usize) {
         for _ in 0..10_000 {
             if self.try_send(topic, Some(partition), size) {
                 return;
@@ -163,7 +101,7 @@ impl Simulation {
     }
 
     /// One step: everything that is to be done now, then the next thing that happens.
-    fn step(&mut self) {
+    pub(super) fn step(&mut self) {
         self.drain();
         self.check_invariants();
         let next = [
@@ -189,7 +127,7 @@ impl Simulation {
     }
 
     /// Lets that much time pass.
-    fn run_for(&mut self, time: Duration) {
+    pub(super) fn run_for(&mut self, time: Duration) {
         let until = self.now + time;
         loop {
             self.drain();
@@ -208,7 +146,7 @@ impl Simulation {
     }
 
     /// Asks for everything so far to be sent.
-    fn flush(&mut self) -> CommandId {
+    pub(super) fn flush(&mut self) -> CommandId {
         let id = CommandId(u64::try_from(self.flushes.len() + self.done.len()).unwrap());
         self.flushes.insert(id, self.ledger.accepted());
         self.sender.handle_event(self.now, Event::Command(Command::Flush(id)));
@@ -216,7 +154,7 @@ impl Simulation {
     }
 
     /// Runs until every record has its outcome.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         let limit = self.now + self.settings.delivery_timeout * 2 + Duration::from_secs(60);
         loop {
             self.drain();
@@ -234,7 +172,7 @@ impl Simulation {
     }
 
     /// Runs until every record has its outcome, and holds the outcomes against the logs.
-    fn finish(mut self) -> Ledger {
+    pub(super) fn finish(mut self) -> Ledger {
         self.settle();
         // Who has nothing to do does little, and holds nothing.
         self.run_for(self.settings.request_timeout * 2 + Duration::from_secs(60));
@@ -250,7 +188,7 @@ impl Simulation {
     }
 
     /// Closes at once, whatever is under way, and holds the outcomes against the logs.
-    fn close(mut self, timeout: Duration) -> Ledger {
+    pub(super) fn close(mut self, timeout: Duration) -> Ledger {
         let seed = self.settings.seed;
         self.accumulator.close(&QueueClosed::ProducerClosed);
         let deadline = self.now + timeout;
@@ -281,7 +219,7 @@ impl Simulation {
         self.ledger
     }
 
-    fn drain(&mut self) {
+    pub(super) fn drain(&mut self) {
         let mut count = 0;
         while let Some(action) = self.sender.poll_action(self.now) {
             count += 1;
@@ -318,7 +256,7 @@ impl Simulation {
         }
     }
 
-    fn trace(&mut self, action: &Action) {
+    pub(super) fn trace(&mut self, action: &Action) {
         self.actions += 1;
         (self.now - self.start).hash(&mut self.trace);
         match action {
@@ -335,7 +273,7 @@ impl Simulation {
     }
 
     /// What is due now: on the wire, in the cluster, in the sender.
-    fn happen(&mut self) {
+    pub(super) fn happen(&mut self) {
         self.cluster.handle_timeout(self.now);
         self.network.collect(self.now, &mut self.cluster);
         for event in self.network.deliver(self.now, &mut self.cluster) {
@@ -345,7 +283,7 @@ impl Simulation {
         self.ledger.collect();
     }
 
-    fn check_invariants(&mut self) {
+    pub(super) fn check_invariants(&mut self) {
         let seed = self.settings.seed;
         let used = self.accumulator.budget().used();
         assert!(used <= self.settings.buffer_memory, "seed {seed:#x}: {used} bytes are held");
@@ -363,49 +301,13 @@ impl Simulation {
     }
 
     /// Remembers what is in the logs of a topic that is about to go.
-    fn archive(&mut self, topic: &str) {
+    pub(super) fn archive(&mut self, topic: &str) {
         self.ledger.archive(&self.cluster, topic);
     }
 
-    fn both_clocks(&self) -> Now {
+    pub(super) fn both_clocks(&self) -> Now {
         let since = self.now.saturating_duration_since(self.start);
         let timestamp_ms = 1_700_000_000_000 + i64::try_from(since.as_millis()).unwrap();
         Now { monotonic: self.now, timestamp_ms }
     }
 }
-
-fn sender_config(settings: &Settings, cluster: &MockCluster) -> SenderConfig {
-    let backoff = ExponentialBackoff::new(Duration::from_millis(100), Duration::from_secs(1));
-    let servers = cluster.brokers().into_iter().take(2);
-    let servers =
-        servers.map(|b| HostPort::new("127.0.0.1", i32::from(network::port_of(b))).unwrap());
-    SenderConfig {
-        bootstrap_servers: servers.collect(),
-        acks: settings.acks,
-        batch_size: settings.batch_size,
-        max_request_size: settings.max_request_size,
-        linger: settings.linger,
-        delivery_timeout: settings.delivery_timeout,
-        retries: settings.retries,
-        retry_backoff: backoff,
-        is_idempotent: settings.is_idempotent,
-        is_compressed: settings.compression != CompressionOptions::default(),
-        rebootstrap_after: Some(Duration::from_secs(300)),
-        connections: ConnectionsConfig {
-            client_id: "simulation".into(),
-            policy: ConnectionPolicy::default(),
-            request_timeout: settings.request_timeout,
-            in_flight_max: settings.in_flight_max,
-            cluster_check: true,
-        },
-        metadata: MetadataConfig {
-            age_max: Duration::from_secs(300),
-            idle_max: Duration::from_secs(300),
-            backoff,
-        },
-        seed: settings.seed,
-    }
-}
-
-/// Values of one partition, by offset.
-type Log = BTreeMap<i64, Vec<u8>>;

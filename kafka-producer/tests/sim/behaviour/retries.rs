@@ -1,0 +1,86 @@
+//! What goes wrong on the way is tried again: nothing is lost, doubled or out of order.
+
+use kafka_mock::FaultAction;
+use kafka_protocol::ErrorCode;
+
+use super::{MS, one_partition, produce};
+use crate::sim::Simulation;
+
+#[test]
+fn an_answer_that_never_comes_is_a_request_timeout_and_is_tried_again() {
+    let mut simulation = Simulation::new(one_partition());
+    simulation.cluster.add_fault(produce(FaultAction::Swallow).skip(1));
+    for _ in 0..100 {
+        simulation.send("orders", 0, 100);
+        simulation.run_for(MS);
+    }
+    assert_eq!(simulation.finish().successes(), 100);
+}
+
+#[test]
+fn every_retriable_error_is_tried_again_without_losing_order() {
+    for error in [
+        ErrorCode::NOT_LEADER_OR_FOLLOWER,
+        ErrorCode::NOT_ENOUGH_REPLICAS,
+        ErrorCode::REQUEST_TIMED_OUT,
+        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+        ErrorCode::KAFKA_STORAGE_ERROR,
+        ErrorCode::CORRUPT_MESSAGE,
+    ] {
+        let mut simulation = Simulation::new(one_partition());
+        simulation.cluster.add_fault(produce(FaultAction::Error(error)).skip(2).times(3));
+        for _ in 0..200 {
+            simulation.send("orders", 0, 100);
+            simulation.run_for(MS);
+        }
+        assert_eq!(simulation.finish().successes(), 200, "{error}");
+    }
+}
+
+#[test]
+fn an_error_after_writing_does_not_double_records() {
+    let mut simulation = Simulation::new(one_partition());
+    let error = FaultAction::ErrorAfterApply(ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND);
+    simulation.cluster.add_fault(produce(error).skip(1).times(2));
+    for _ in 0..200 {
+        simulation.send("orders", 0, 100);
+        simulation.run_for(MS);
+    }
+    assert_eq!(simulation.finish().successes(), 200);
+}
+
+#[test]
+fn a_final_error_fails_its_batch_alone_and_the_next_ones_go_on_under_another_epoch() {
+    let mut simulation = Simulation::new(one_partition());
+    let error = FaultAction::Error(ErrorCode::TOPIC_AUTHORIZATION_FAILED);
+    simulation.cluster.add_fault(produce(error).skip(1));
+    for _ in 0..200 {
+        simulation.send("orders", 0, 100);
+        simulation.run_for(MS);
+    }
+    let ledger = simulation.finish();
+    let failures = ledger.failures();
+    assert!(!failures.is_empty() && failures.len() + ledger.successes() == 200);
+    assert!(failures.iter().all(|error| !error.may_have_been_written()));
+}
+
+#[test]
+fn records_arrive_in_order_and_once() {
+    let mut simulation = Simulation::new(one_partition());
+    for _ in 0..500 {
+        simulation.send("orders", 0, 100);
+    }
+    let ledger = simulation.finish();
+    assert_eq!((ledger.successes(), ledger.failures().len()), (500, 0));
+}
+
+#[test]
+fn a_lost_answer_does_not_double_records() {
+    let mut simulation = Simulation::new(one_partition());
+    simulation.cluster.add_fault(produce(FaultAction::CloseAfter).skip(1).times(3));
+    for _ in 0..300 {
+        simulation.send("orders", 0, 100);
+        simulation.run_for(MS);
+    }
+    assert_eq!(simulation.finish().successes(), 300);
+}

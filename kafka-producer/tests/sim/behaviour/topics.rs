@@ -1,0 +1,65 @@
+//! Topics that grow, go, or are created again (KIP-516).
+
+use kafka_protocol::messages::MetadataResponse;
+use kafka_protocol::messages::metadata::{
+    MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+};
+
+use super::{MS, one_partition, warmed_up};
+use crate::sim::Simulation;
+use crate::sim::network::port_of;
+
+#[test]
+fn a_recreated_topic_gets_what_was_never_sent() {
+    let mut simulation = Simulation::new(one_partition());
+    for _ in 0..20 {
+        simulation.send("orders", 0, 100);
+    }
+    simulation.run_for(MS * 200);
+    let sent = simulation.ledger.unsettled();
+    assert_eq!(sent, 0);
+    simulation.cluster.recreate_topic("orders").unwrap();
+    let before: Vec<_> = (0..20).collect();
+    for _ in before {
+        simulation.send("orders", 0, 100);
+        simulation.run_for(MS);
+    }
+    for _ in 0..100_000 {
+        if simulation.ledger.is_settled() {
+            break;
+        }
+        simulation.step();
+    }
+    let log = simulation.cluster.records("orders", 0).unwrap();
+    assert!(!log.is_empty() && log.len() <= 20);
+}
+
+/// An old answer of a broker that lags behind: partitions never go while the topic lives.
+#[test]
+fn fewer_partitions_of_the_same_topic_are_old_news() {
+    let mut settings = one_partition();
+    settings.cluster = settings.cluster.default_partitions(2);
+    let mut simulation = warmed_up(settings);
+    simulation.send("orders", 1, 100);
+    let leader = simulation.cluster.leader("orders", 0).unwrap();
+    let answer = MetadataResponse {
+        brokers: vec![MetadataResponseBroker {
+            node_id: leader.0,
+            host: "127.0.0.1".into(),
+            port: port_of(leader).into(),
+            ..Default::default()
+        }],
+        topics: vec![MetadataResponseTopic {
+            name: Some("orders".into()),
+            topic_id: simulation.cluster.topic_id("orders").unwrap(),
+            partitions: vec![MetadataResponsePartition {
+                leader_id: leader.0,
+                ..Default::default()
+            }],
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    simulation.sender.hear_metadata(simulation.now, &answer);
+    assert_eq!(simulation.finish().successes(), 2);
+}
