@@ -36,10 +36,15 @@ impl Sticky {
     }
 
     /// The partition for the next record. Partitions without a leader are chosen only if none has one.
+    ///
+    /// One that has had its share, and whose batches are all taken, is left before another batch is
+    /// begun there: that one would be left half full.
     pub(crate) fn partition(&self, topic: &TopicEntry, rules: &StickyRules) -> i32 {
         let current = self.partition.load(Ordering::Relaxed);
-        let is_usable = usize::try_from(current).is_ok_and(|index| index < topic.queues.len());
-        if is_usable { current } else { self.switch(current, topic, rules) }
+        let queue = usize::try_from(current).ok().and_then(|index| topic.queues.get(index));
+        let has_share = || self.produced.load(Ordering::Relaxed) >= rules.batch_size;
+        let may_stay = queue.is_some_and(|queue| queue.bytes() > 0 || !has_share());
+        if may_stay { current } else { self.switch(current, topic, rules) }
     }
 
     /// Notes bytes that went to a partition, and leaves it once it has had its share: a batch's worth
@@ -116,3 +121,6 @@ impl Sticky {
 
 /// Most partitions whose queues are looked at for one choice.
 const COMPARED_MAX: usize = 64;
+
+#[cfg(all(test, not(kafka_loom)))]
+mod tests;
