@@ -176,6 +176,12 @@ impl OutcomeCell {
         state.callbacks.insert(at, pending);
     }
 
+    /// How many of these records have a callback that nobody has taken yet.
+    pub(crate) fn callback_count(&self, records: &Range<u32>) -> usize {
+        let (start, end) = lock(&self.state).callbacks_of(records);
+        end - start
+    }
+
     /// Gives these records their outcome, except those that have one, and wakes who waits for them.
     /// `first_offset` of the outcome is the offset of record `records.start`.
     ///
@@ -230,12 +236,17 @@ impl OutcomeCell {
 
 impl State {
     fn take_callbacks(&mut self, records: &Range<u32>) -> Vec<PendingCallback> {
-        let position = |index| self.callbacks.partition_point(|due| due.record.index < index);
-        let (start, end) = (position(records.start), position(records.end));
+        let (start, end) = self.callbacks_of(records);
         if end - start == self.callbacks.len() {
             return std::mem::take(&mut self.callbacks);
         }
         self.callbacks.drain(start..end).collect()
+    }
+
+    /// Where the callbacks of these records are in the list.
+    fn callbacks_of(&self, records: &Range<u32>) -> (usize, usize) {
+        let position = |index| self.callbacks.partition_point(|due| due.record.index < index);
+        (position(records.start), position(records.end))
     }
 
     fn insert(&mut self, part: Part) {

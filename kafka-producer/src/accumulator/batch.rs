@@ -175,19 +175,32 @@ impl ProducerBatch {
     /// The outcome of all its records. The memory stays with the batch until it is dropped.
     pub(crate) fn complete(&mut self, outcome: Outcome) -> Completion {
         self.is_complete = true;
-        self.completion(self.records.clone(), outcome)
+        let permit = self.callback_permit.take();
+        self.completion(self.records.clone(), outcome, permit)
     }
 
     /// The outcome of the record at `index` alone. [`complete`](Self::complete) the others after that.
     pub(crate) fn complete_one(&mut self, index: u32, outcome: Outcome) -> Completion {
         let at = self.records.start.saturating_add(index).min(self.records.end);
         let end = at.saturating_add(1).min(self.records.end);
-        self.completion(at..end, outcome)
+        let permit = self.callback_share(&(at..end));
+        self.completion(at..end, outcome, permit)
     }
 
-    fn completion(&mut self, records: Range<u32>, outcome: Outcome) -> Completion {
-        let permit = self.callback_permit.take();
+    fn completion(
+        &self,
+        records: Range<u32>,
+        outcome: Outcome,
+        permit: Option<MemoryPermit>,
+    ) -> Completion {
         Completion { cell: Arc::clone(&self.cell), records, outcome: Some(outcome), permit }
+    }
+
+    /// What the callbacks of these records hold, taken out of what all of them do.
+    fn callback_share(&mut self, records: &Range<u32>) -> Option<MemoryPermit> {
+        let all = self.callback_permit.as_mut()?;
+        let share = self.cell.callback_count(records) * CALLBACK;
+        Some(all.split(share.min(all.bytes())))
     }
 
     /// The error of its records, with what is known of its attempts.
@@ -224,7 +237,9 @@ impl ProducerBatch {
         let mut start = self.records.start;
         let parts = bodies.into_iter().map(|body| {
             let end = start + u32::try_from(body.record_count()).unwrap_or(0);
+            let records = start..end;
             let part = Self {
+                callback_permit: self.callback_share(&records),
                 uncompressed_len: BATCH_HEADER + body.len(),
                 permit: self.permit.split(memory(&body).min(self.permit.bytes())),
                 body,
@@ -233,8 +248,7 @@ impl ProducerBatch {
                 attempts: 0,
                 may_have_been_written: self.may_have_been_written,
                 is_split: true,
-                callback_permit: self.callback_permit.take(),
-                records: start..end,
+                records,
                 is_complete: false,
                 cell: Arc::clone(&self.cell),
             };
@@ -321,3 +335,6 @@ pub(crate) const BATCH_HEADER: usize = 61;
 pub(crate) const BATCH_OVERHEAD: usize = 512;
 /// What a callback holds until it has run, at most: a box and its place in a list.
 pub(crate) const CALLBACK: usize = 256;
+
+#[cfg(all(test, not(kafka_loom)))]
+mod tests;
