@@ -316,7 +316,10 @@ impl Producer {
             Ok(delivery) => Ok(delivery),
             // On its way out of a callback nobody would free what this one waits for.
             Err(error) if is_callback_thread() => Err(self.refusal(record, error)),
-            Err(error) => Box::pin(self.append_slowly(record, attempt, error)).await,
+            Err(error) => {
+                let error = self.or_closed(error);
+                Box::pin(self.append_slowly(record, attempt, error)).await
+            }
         }
     }
 
@@ -353,33 +356,43 @@ impl Producer {
         let mut record = *record;
         if let Some(TopicState::Known(topic)) = cluster.topic(record.topic) {
             let count = topic.queues.len();
-            let view = TopicPartitions::new(record.topic, count, &topic.available);
-            let partition = partitioner.partition(&record, &view);
-            if usize::try_from(partition).map_or(true, |index| index >= count) {
+            let is_there = |partition| usize::try_from(partition).is_ok_and(|index| index < count);
+            let partition =
+                attempt.chosen.filter(|chosen| is_there(*chosen)).unwrap_or_else(|| {
+                    let view = TopicPartitions::new(record.topic, count, &topic.available);
+                    partitioner.partition(&record, &view)
+                });
+            if !is_there(partition) {
                 let reason = format!(
                     "the partitioner chose partition {partition}, the topic's partition count is \
                      {count}"
                 );
                 return Err(AppendError::Invalid(reason));
             }
-            record.partition = Some(partition);
+            (record.partition, attempt.chosen) = (Some(partition), Some(partition));
         }
         shared.accumulator.try_append(shared.clock.now(), &record, attempt)
     }
 
+    /// A closed producer takes no record, whatever else is wrong with it.
+    fn or_closed(&self, error: AppendError) -> AppendError {
+        self.handle.shared.accumulator.closed().map_or(error, AppendError::Closed)
+    }
+
     /// What a caller is told who does not wait.
     fn refusal(&self, record: &Record<'_>, error: AppendError) -> SendError {
+        let error = self.or_closed(error);
         let is_metadata =
             matches!(error, AppendError::UnknownTopic | AppendError::UnknownPartition { .. })
                 || matches!(error, AppendError::TopicFailed(code) if code.is_retriable());
-        if let Some(closed) = self.handle.shared.accumulator.closed().filter(|_| is_metadata) {
-            return waiting::final_error(record, AppendError::Closed(closed));
-        }
         if is_metadata {
             self.handle.shared.mailbox.want_topic(record.topic);
         }
         match error {
-            AppendError::MemoryFull { .. } => SendError::WouldBlock(BlockedOn::Memory),
+            AppendError::MemoryFull { .. } => {
+                self.handle.shared.accumulator.ask_for_memory();
+                SendError::WouldBlock(BlockedOn::Memory)
+            }
             _ if is_metadata => SendError::WouldBlock(BlockedOn::Metadata),
             error => waiting::final_error(record, error),
         }

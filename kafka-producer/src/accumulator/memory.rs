@@ -85,7 +85,14 @@ impl MemoryBudget {
         Acquire { shared: self.shared.clone(), bytes, ticket }
     }
 
-    /// Whether somebody is in line to whom nothing is granted yet. Takes no lock.
+    /// Somebody found too few bytes and goes away, perhaps to ask again. Counts as a waiter until some
+    /// bytes are given back.
+    pub(crate) fn note_refused(&self) {
+        self.shared.change(|line| line.has_refused = !line.closed);
+    }
+
+    /// Whether somebody is in line to whom nothing is granted yet, or was
+    /// [refused](Self::note_refused) since bytes were given back last. Takes no lock.
     pub(crate) fn has_waiters(&self) -> bool {
         self.shared.has_waiters.load(Ordering::Acquire)
     }
@@ -237,7 +244,8 @@ impl Shared {
             let result = change(&mut line);
             line.serve(self.total, &mut served);
             debug_assert!(line.used <= self.total, "{} bytes of {}", line.used, self.total);
-            self.has_waiters.store(!line.waiting.is_empty(), Ordering::Release);
+            let has_waiters = line.has_refused || !line.waiting.is_empty();
+            self.has_waiters.store(has_waiters, Ordering::Release);
             self.has_grants.store(!line.granted.is_empty(), Ordering::Release);
             result
         };
@@ -254,6 +262,8 @@ struct Line {
     /// Bytes in permits and in grants.
     used: usize,
     closed: bool,
+    /// Somebody was refused since bytes were given back last.
+    has_refused: bool,
     next_ticket: Ticket,
     waiting: BTreeMap<Ticket, Waiting>,
     granted: BTreeMap<Ticket, Grant>,
@@ -295,6 +305,7 @@ impl Line {
     fn give_back(&mut self, bytes: usize) {
         debug_assert!(bytes <= self.used, "more given back than was taken");
         self.used -= bytes;
+        self.has_refused &= bytes == 0;
     }
 
     fn join(&mut self, waiting: Waiting) -> Ticket {

@@ -125,13 +125,14 @@ impl RecordAccumulator {
         record: &Record<'_>,
         attempt: &mut Attempt,
     ) -> Result<Delivery, AppendError> {
+        // Before the topic: nobody is to wait for one to learn that no topic could take the record.
+        self.check_size(record)?;
         let snapshot = self.cluster.load();
         let topic = match snapshot.topic(record.topic) {
             Some(TopicState::Known(topic)) => topic,
             Some(TopicState::Failed(error)) => return Err(AppendError::TopicFailed(*error)),
             None => return Err(AppendError::UnknownTopic),
         };
-        self.check_size(record)?;
         let rules = self.sticky_rules();
         let (partition, is_sticky) = match (record.partition, record.key) {
             (Some(partition), _) => (partition, false),
@@ -144,7 +145,9 @@ impl RecordAccumulator {
         let queue = usize::try_from(partition).ok().and_then(|index| topic.queues.get(index));
         let queue = queue.ok_or(AppendError::UnknownPartition { partition, count })?;
         let limits = self.batch_limits(topic);
-        let queued = queue.append(now, record, attempt, &limits, &self.budget, &self.ready)?;
+        let queued = queue.append(now, record, attempt, &limits, &self.budget, &self.ready);
+        // A batch may have been closed for a record that found no memory then.
+        let queued = queued.inspect_err(|_| self.wake.notify())?;
         let Queued { delivery, bytes, is_ready, is_new, is_listed } = queued;
         if is_sticky {
             topic.shared.sticky.produced(partition, bytes, is_ready, topic, &rules);
@@ -251,6 +254,12 @@ impl RecordAccumulator {
             .filter_map(|slot| slot.queue.as_ref())
             .map(|queue| queue.bytes())
             .sum()
+    }
+
+    /// Somebody found no memory and does not wait for it: what lingers makes room.
+    pub(crate) fn ask_for_memory(&self) {
+        self.budget.note_refused();
+        self.wake.notify();
     }
 
     pub(crate) fn budget(&self) -> &MemoryBudget {

@@ -147,7 +147,8 @@ impl PartitionQueue {
         }
         let timestamp = record.timestamp.unwrap_or(now.timestamp_ms);
         let place = Place { timestamp, now: now.monotonic, generation, limits, budget };
-        let was_closed = state.close_outgrown(&place, record, attempt);
+        // Whatever becomes of the record: the batch before it is complete.
+        let was_listed = state.close_unfit(&place, record, attempt) && ready.push(self);
         let opened = match &state.open {
             Some(_) => None,
             None => Some(self.open(&place, record, attempt)?),
@@ -159,21 +160,17 @@ impl PartitionQueue {
             None => state.open.as_mut().ok_or(QueueRefusal::Memory(0))?,
         };
         let before = if is_new { 0 } else { batch.len() };
-        let appended =
-            attempt.grow(batch, record, &place).map_err(QueueRefusal::Memory).and_then(|()| {
-                let appended = batch.append(timestamp, record, &mut attempt.callback);
-                appended.map_err(QueueRefusal::Record)
-            });
+        let appended = batch.append(timestamp, record, &mut attempt.callback);
         let after = batch.len();
         if appended.is_err() && is_new {
             state.open = None;
         }
-        let delivery = appended?;
+        let delivery = appended.map_err(QueueRefusal::Record)?;
         let bytes = after - before;
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         let is_ready = after >= limits.ready_size;
-        let is_news = is_new || was_closed || (is_ready && before < limits.ready_size);
-        let is_listed = is_news && ready.push(self);
+        let is_news = is_new || (is_ready && before < limits.ready_size);
+        let is_listed = is_news && ready.push(self) || was_listed;
         Ok(Queued { delivery, bytes, is_ready, is_new, is_listed })
     }
 
@@ -263,28 +260,24 @@ struct Place<'a> {
 }
 
 impl State {
-    /// Closes the open batch if this record cannot be added to it. Says whether it did.
-    fn close_outgrown(
+    /// Closes the open batch if this record cannot be added to it, or if there is no memory for it to
+    /// grow: a new batch may do with less. Says whether it did.
+    fn close_unfit(
         &mut self,
         place: &Place<'_>,
         record: &Record<'_>,
-        attempt: &Attempt,
+        attempt: &mut Attempt,
     ) -> bool {
-        let is_outgrown = self.open.as_ref().is_some_and(|batch| {
-            let len = batch.record_len(place.timestamp, record);
-            let fits = len.is_some_and(|len| batch.len() + len <= place.limits.size_max);
-            let age = place.now.saturating_duration_since(batch.created());
-            // Memory that was granted for a batch of its own may not be enough to let this one grow.
-            let is_starved = attempt.permit.as_ref().is_some_and(|permit| {
-                permit.bytes() < batch.memory_missing(len.unwrap_or(0), CALLBACK)
-            });
-            let is_old = age >= place.limits.age_max;
-            !fits || is_old || is_starved || batch.generation() != place.generation
-        });
-        if is_outgrown {
-            self.full.extend(self.open.take().map(OpenBatch::close));
+        let Some(batch) = &mut self.open else { return false };
+        let len = batch.record_len(place.timestamp, record);
+        let len = len.filter(|len| batch.len() + len <= place.limits.size_max);
+        let age = place.now.saturating_duration_since(batch.created());
+        let is_open = age < place.limits.age_max && batch.generation() == place.generation;
+        if is_open && len.is_some_and(|len| attempt.grow(batch, len, place.budget)) {
+            return false;
         }
-        is_outgrown
+        self.full.extend(self.open.take().map(OpenBatch::close));
+        true
     }
 }
 
@@ -303,6 +296,8 @@ pub(crate) struct Attempt {
     generation: Option<u64>,
     /// Memory that was granted after an attempt found none.
     pub(crate) permit: Option<MemoryPermit>,
+    /// What the user's partitioner chose: it is asked once, however long the send waits.
+    pub(crate) chosen: Option<i32>,
     /// To be run with the outcome.
     pub(crate) callback: Option<Callback>,
 }
@@ -335,26 +330,17 @@ impl Attempt {
         permit.or_else(|| budget.try_acquire(needed)).ok_or(needed)
     }
 
-    /// Sees to it that the batch may hold the record too. Otherwise how much has to be granted.
-    fn grow(
-        &mut self,
-        batch: &mut OpenBatch,
-        record: &Record<'_>,
-        place: &Place<'_>,
-    ) -> Result<(), usize> {
-        let len = batch.record_len(place.timestamp, record).unwrap_or(0);
+    /// Sees to it that the batch may hold a record of that length too, if there is memory for it.
+    fn grow(&mut self, batch: &mut OpenBatch, len: usize, budget: &MemoryBudget) -> bool {
         let missing = batch.memory_missing(len, self.callback_memory());
         if missing == 0 {
-            return Ok(());
+            return true;
         }
         if let Some(granted) = self.permit.take_if(|permit| permit.bytes() >= missing) {
             batch.permit().merge(granted);
-            return Ok(());
+            return true;
         }
-        if place.budget.try_grow(batch.permit(), missing) {
-            return Ok(());
-        }
-        Err(missing.max(self.batch_memory(record)))
+        budget.try_grow(batch.permit(), missing)
     }
 }
 

@@ -128,7 +128,7 @@ fn memory_is_asked_for_and_a_granted_permit_is_enough() {
     attempt.permit = permit;
     accumulator.try_append(now(), &record, &mut attempt).unwrap();
     assert!(attempt.permit.is_none());
-    drop(queue.pop());
+    std::iter::from_fn(|| queue.pop()).for_each(drop);
     assert_eq!(accumulator.budget().used(), 0);
 }
 
@@ -198,4 +198,165 @@ fn partitions_with_less_in_their_queue_are_chosen_more_often() {
         }
     }
     assert!(chosen[1] > chosen[0] * 4, "{chosen:?}");
+}
+
+/// Three quarters of a batch linger out at a time: each is a batch of its own, none is cut in two.
+#[test]
+fn a_partition_that_had_its_share_is_left_between_batches_and_not_within_one() {
+    let accumulator = accumulator(AccumulatorConfig { batch_size: 10_000, ..config() }, 16);
+    let mut partitions = Vec::new();
+    for _ in 0..40 {
+        for _ in 0..15 {
+            append(&accumulator, &Record::new("orders", &[0; 500])).unwrap();
+        }
+        let queues = listed(&accumulator);
+        assert_eq!(queues.len(), 1, "cut after {partitions:?}");
+        assert_eq!(queues[0].pop().unwrap().record_count(), 15);
+        partitions.push(queues[0].partition());
+    }
+    let pairs = partitions.chunks(2).filter(|pair| pair[0] == pair[1]).count();
+    assert_eq!(pairs, 20, "two lingering batches are a share: {partitions:?}");
+    partitions.dedup();
+    assert!(partitions.len() > 15, "{partitions:?}");
+}
+
+#[test]
+fn keys_may_be_ignored() {
+    let config = AccumulatorConfig { ignore_keys: true, ..config() };
+    let accumulator = accumulator(config, 50);
+    let mut partitions = std::collections::BTreeSet::new();
+    for _ in 0..100 {
+        let record = Record::new("orders", &[0; 1000]).key("alice");
+        partitions.insert(append(&accumulator, &record).unwrap().partition());
+        listed(&accumulator).iter().for_each(|queue| drop(queue.pop()));
+    }
+    assert!(partitions.len() > 20, "{partitions:?}");
+    let named = Record::new("orders", "a").key("alice").partition(7);
+    assert_eq!(append(&accumulator, &named).unwrap().partition(), 7);
+}
+
+/// Neither needs to know the topic.
+#[test]
+fn what_is_too_large_for_every_topic_is_refused_before_the_topic_is_known() {
+    let config = AccumulatorConfig { max_request_size: 1 << 20, ..config() };
+    let accumulator = RecordAccumulator::new(config, Arc::new(WakeFlag::new()));
+    for (size, property) in [(2 << 20, "max.request.size"), (100_000, "buffer.memory")] {
+        let value = vec![0; size];
+        match append(&accumulator, &Record::new("unknown", &value)).unwrap_err() {
+            AppendError::TooLarge { property: told, .. } => assert_eq!(told, property),
+            error => panic!("{error:?}"),
+        }
+    }
+}
+
+#[test]
+fn the_first_record_of_a_batch_may_be_larger_than_the_topics_limit_and_no_other_joins_it() {
+    let accumulator = accumulator(config(), 1);
+    let snapshot = accumulator.cluster();
+    let Some(TopicState::Known(topic)) = snapshot.topic("orders") else { panic!() };
+    topic.shared.learn_refused_size(4_000, 1);
+    let (large, small) = (Record::new("orders", &[0; 5_000]), Record::new("orders", "a"));
+    for record in [large, small, large] {
+        append(&accumulator, &record).unwrap();
+    }
+    let queue = listed(&accumulator).remove(0);
+    for len in [5_000, 1, 5_000] {
+        let batch = queue.pop().unwrap();
+        assert_eq!(batch.record_count(), 1);
+        assert!(batch.uncompressed_len >= len && batch.uncompressed_len < len + 100);
+    }
+}
+
+#[test]
+fn a_batch_that_is_closed_for_a_record_without_memory_is_news() {
+    let config = AccumulatorConfig { buffer_memory: 16_000, ..config() };
+    let accumulator = accumulator(config, 1);
+    append(&accumulator, &Record::new("orders", &[0; 500])).unwrap();
+    assert_eq!(listed(&accumulator).len(), 1);
+    let budget = accumulator.budget();
+    let _all = budget.try_acquire(budget.total() - budget.used()).unwrap();
+    let error = append(&accumulator, &Record::new("orders", &[0; 9_800])).unwrap_err();
+    assert!(matches!(error, AppendError::MemoryFull { .. }), "{error:?}");
+    let news = listed(&accumulator);
+    assert!(news.len() == 1 && news[0].status(1000).unwrap().is_full);
+}
+
+#[test]
+fn who_was_refused_memory_counts_as_waiting_until_some_is_given_back() {
+    let accumulator = accumulator(config(), 1);
+    append(&accumulator, &Record::new("orders", "first")).unwrap();
+    assert!(!accumulator.budget().has_waiters());
+    accumulator.ask_for_memory();
+    assert!(accumulator.budget().has_waiters());
+    drop(accumulator.budget().try_acquire(10));
+    assert!(!accumulator.budget().has_waiters());
+    accumulator.close(&QueueClosed::ProducerClosed);
+    accumulator.ask_for_memory();
+    assert!(!accumulator.budget().has_waiters());
+}
+
+/// It would take the next chunk, which is as large as all that it has; a new one begins with 1 KiB.
+#[test]
+fn a_batch_that_finds_no_memory_to_grow_is_closed_and_another_one_is_begun() {
+    let accumulator = accumulator(AccumulatorConfig { batch_size: 9_000, ..config() }, 1);
+    let record = Record::new("orders", &[0; 900]);
+    for _ in 0..5 {
+        append(&accumulator, &record).unwrap();
+    }
+    let budget = accumulator.budget();
+    let _most = budget.try_acquire(budget.total() - budget.used() - 2_000).unwrap();
+    for _ in 0..3 {
+        append(&accumulator, &record).unwrap();
+    }
+    assert!(matches!(append(&accumulator, &record), Err(AppendError::MemoryFull { .. })));
+    let queue = listed(&accumulator).remove(0);
+    let counts = std::iter::from_fn(|| queue.pop()).map(|batch| batch.record_count());
+    assert_eq!(counts.collect::<Vec<_>>(), [7, 1]);
+}
+
+/// Many threads, partitions and keys, and one that takes batches away meanwhile.
+#[test]
+fn what_several_threads_append_is_taken_once_and_in_the_order_of_each() {
+    const THREADS: u32 = 4;
+    const RECORDS: u32 = 2_000;
+    let config = AccumulatorConfig { buffer_memory: 1 << 22, ..config() };
+    let accumulator = accumulator(config, 5);
+    let (mut batches, mut queues) = (Vec::new(), Vec::new());
+    std::thread::scope(|scope| {
+        let send = |thread: u32| {
+            for number in 0..RECORDS {
+                let value = [thread.to_be_bytes(), number.to_be_bytes()].concat();
+                let partition = i32::try_from(number % 5).unwrap();
+                let record = Record::new("orders", &value).partition(partition);
+                while append(&accumulator, &record).is_err() {
+                    std::thread::yield_now();
+                }
+            }
+        };
+        let threads: Vec<_> = (0..THREADS).map(|t| scope.spawn(move || send(t))).collect();
+        loop {
+            let is_over = threads.iter().all(std::thread::ScopedJoinHandle::is_finished);
+            accumulator.take_ready(&mut queues);
+            batches.extend(queues.drain(..).flat_map(|q| std::iter::from_fn(move || q.pop())));
+            if is_over {
+                break;
+            }
+        }
+    });
+    let mut next = std::collections::BTreeMap::new();
+    let mut count = 0;
+    for batch in &batches {
+        let mut wire = batch.body.to_bytes(&batch.body.header());
+        let records = kafka_protocol::records::RecordBatch::decode(&mut wire).unwrap();
+        for record in &records {
+            let value = record.unwrap().value.unwrap();
+            let number = u32::from_be_bytes(*value.last_chunk().unwrap());
+            let last = next.insert((batch.partition(), value[..4].to_vec()), number);
+            assert!(last.is_none_or(|last| last < number));
+            count += 1;
+        }
+    }
+    assert_eq!(count, THREADS * RECORDS);
+    drop(batches);
+    assert_eq!(accumulator.budget().used(), 0);
 }

@@ -32,7 +32,7 @@ pub(super) fn resolve(
         bootstrap_servers,
         client_id,
         acks,
-        // One record a batch.
+        // Nothing waits for more.
         batch_size: settings.size("batch.size")?.max(1),
         linger: Duration::from_millis(linger_ms(settings)?),
         buffer_memory: settings.size("buffer.memory")?,

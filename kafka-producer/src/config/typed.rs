@@ -76,7 +76,8 @@ impl ProducerBuilder {
         self.with("retry.backoff.max.ms", millis(max))
     }
 
-    /// `batch.size`: bytes at which a batch is full. 0 is one record a batch. 16 KiB.
+    /// `batch.size`: bytes at which a batch is sent without lingering. 0 never
+    /// lingers. 16 KiB.
     #[must_use]
     pub fn batch_size(self, bytes: usize) -> Self {
         self.with("batch.size", bytes)

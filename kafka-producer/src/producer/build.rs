@@ -61,7 +61,8 @@ fn accumulator_config(config: &ProducerConfig) -> AccumulatorConfig {
         batch_size: config.batch_size,
         max_request_size: config.max_request_size,
         buffer_memory: config.buffer_memory,
-        batch_age_max: config.delivery_timeout / BATCH_AGE_SHARE,
+        // A batch that lingers longer than that is not too old yet.
+        batch_age_max: config.linger.max(config.delivery_timeout / BATCH_AGE_SHARE),
         is_adaptive: config.adaptive_partitioning,
         ignore_keys: config.partitioner_ignore_keys,
     }

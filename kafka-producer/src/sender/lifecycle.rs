@@ -129,15 +129,16 @@ impl Sender {
 
     /// Revokes grants of memory that nobody takes, and refills what splits have used.
     pub(super) fn watch_memory(&mut self, now: Instant) {
+        let wanted = self.largest_batch();
         let budget = self.accumulator.budget();
-        // Nothing is there to be split: a record that needs nearly all of the memory gets it.
         if budget.has_waiters() && self.nonempty.is_empty() && self.incomplete.is_empty() {
+            // Nothing is there to be split: a record that needs nearly all of the memory gets it.
             self.split_reserve.shrink(self.split_reserve.bytes());
-        }
-        let wanted = self.config.max_request_size.min(budget.total() / 4);
-        let missing = wanted.saturating_sub(self.split_reserve.bytes());
-        if missing > 0 {
-            budget.try_grow(&mut self.split_reserve, missing);
+        } else {
+            let missing = wanted.saturating_sub(self.split_reserve.bytes());
+            if missing > 0 {
+                budget.try_grow(&mut self.split_reserve, missing);
+            }
         }
         // Not put off by what happens meanwhile.
         let next = self.timers.get(Timer::Memory).unwrap_or(now + GRANT_PATIENCE);

@@ -126,7 +126,7 @@ impl Sender {
     ) -> Self {
         let mut connections = Connections::new(config.connections.clone());
         connections.add_bootstrap(now, &config.bootstrap_servers);
-        let reserve = config.max_request_size.min(accumulator.budget().total() / 4);
+        let reserve = largest_batch(&config, &accumulator);
         let split_reserve = accumulator.budget().try_acquire(reserve);
         Self {
             metadata: Metadata::new(config.metadata.clone()),
@@ -297,4 +297,14 @@ impl Sender {
     fn partition(&mut self, index: usize) -> Option<&mut Partition> {
         self.partitions.get_mut(index).and_then(Option::as_mut)
     }
+
+    fn largest_batch(&self) -> usize {
+        largest_batch(&self.config, &self.accumulator)
+    }
+}
+
+/// Most bytes of a batch of several records, and what is kept to split it: with little memory no batch
+/// grows so large that there would be none left for that.
+fn largest_batch(config: &SenderConfig, accumulator: &RecordAccumulator) -> usize {
+    config.max_request_size.min(accumulator.budget().total() / 4)
 }

@@ -206,7 +206,7 @@ impl Sender {
         let shared = match &old {
             Some(old) => Arc::clone(&old.shared),
             None => {
-                let size_max = self.config.max_request_size;
+                let size_max = self.largest_batch();
                 Arc::new(TopicShared::new(Arc::clone(name), size_max, self.rng.u64(..)))
             }
         };

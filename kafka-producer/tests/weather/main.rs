@@ -19,5 +19,6 @@ mod memory;
 mod metadata;
 mod partitioners;
 mod records;
+mod sending;
 mod serializers;
 mod topics;

@@ -19,15 +19,22 @@ async fn full(server: &MockServer, max_block: &str) -> (Producer, Vec<Delivery>)
     fault_produce(server, FaultAction::Hold);
     let mut deliveries = Vec::new();
     let value = "x".repeat(2000);
-    loop {
+    // A batch that cannot grow any more is sent, and there may be room for another small one.
+    let mut refused = 0;
+    while refused < 20 {
         match producer.try_send(Record::new("orders", &value)) {
-            Ok(delivery) => deliveries.push(delivery),
+            Ok(delivery) => {
+                deliveries.push(delivery);
+                refused = 0;
+            }
             Err(error) => {
                 assert_eq!(error.to_string(), "the record would have to wait for memory");
-                return (producer, deliveries);
+                refused += 1;
+                tokio::time::sleep(millis(2)).await;
             }
         }
     }
+    (producer, deliveries)
 }
 
 fn record(value: &str) -> Record<'_> {

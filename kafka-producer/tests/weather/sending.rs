@@ -80,15 +80,16 @@ weather! {
 
     // Nobody waits in line here: it comes back until there is room.
     async fn a_try_send_that_finds_no_memory_ends_the_lingering() {
-        let server = server();
+        let server = server_of(MockConfig::new().brokers(1).default_partitions(20));
         let builder = builder(&server)
-            .set("buffer.memory", "20000")
+            .set("buffer.memory", "40000")
             .set("linger.ms", "3600000")
             .set("delivery.timeout.ms", "3700000");
         let producer = ready(&server, builder).await;
         let value = "x".repeat(1000);
-        for _ in 0..100 {
-            until(|| producer.try_send(Record::new("orders", &value)).is_ok()).await;
+        for number in 0..100 {
+            let record = Record::new("orders", &value).partition(number % 20);
+            until(|| producer.try_send(record).is_ok()).await;
         }
         producer.close(millis(5000)).await.unwrap();
         assert_eq!(values(&server).len(), 100);
