@@ -118,6 +118,15 @@ impl Sender {
         ids.attempts = ids.attempts.saturating_add(1);
     }
 
+    /// A partition's sequences are about to be forgotten. Its log knows them yet: if it comes back its
+    /// first batch must not look like one that is there already, so it is sent under another epoch.
+    pub(super) fn forget_sequences(&mut self, index: usize) {
+        let Some(current) = self.producer_ids.state.ready() else { return };
+        if self.partition(index).is_some_and(|partition| !partition.sequences.is_new(current)) {
+            self.producer_ids.state.bump();
+        }
+    }
+
     /// Gives a partition whose sequences are broken, and that has nothing on the wire, sequences of
     /// another epoch (KIP-360). Those that wait are numbered anew, in their order.
     pub(super) fn renumber(&mut self, index: usize) {

@@ -319,6 +319,9 @@ impl Sender {
 
     /// Ends a partition: its records fail, and its queue takes no more.
     fn retire(&mut self, index: usize, kind: &ProduceErrorKind) {
+        if !matches!(kind, ProduceErrorKind::TopicRecreated) {
+            self.forget_sequences(index);
+        }
         if let Some(partition) = self.partition(index) {
             partition.is_gone = true;
             partition.queue.close(QueueClosed::Replaced);

@@ -34,15 +34,9 @@ fn a_recreated_topic_gets_what_was_never_sent() {
     assert!(!log.is_empty() && log.len() <= 20);
 }
 
-/// An old answer of a broker that lags behind: partitions never go while the topic lives.
-#[test]
-fn fewer_partitions_of_the_same_topic_are_old_news() {
-    let mut settings = one_partition();
-    settings.cluster = settings.cluster.default_partitions(2);
-    let mut simulation = warmed_up(settings);
-    simulation.send("orders", 1, 100);
-    let leader = simulation.cluster.leader("orders", 0).unwrap();
-    let answer = MetadataResponse {
+/// An answer about the first partition of a topic, without the other one.
+fn one_of_two(leader: kafka_mock::BrokerId) -> MetadataResponse {
+    MetadataResponse {
         brokers: vec![MetadataResponseBroker {
             node_id: leader.0,
             host: "127.0.0.1".into(),
@@ -51,7 +45,6 @@ fn fewer_partitions_of_the_same_topic_are_old_news() {
         }],
         topics: vec![MetadataResponseTopic {
             name: Some("orders".into()),
-            topic_id: simulation.cluster.topic_id("orders").unwrap(),
             partitions: vec![MetadataResponsePartition {
                 leader_id: leader.0,
                 ..Default::default()
@@ -59,7 +52,52 @@ fn fewer_partitions_of_the_same_topic_are_old_news() {
             ..Default::default()
         }],
         ..Default::default()
-    };
+    }
+}
+
+/// An old answer of a broker that lags behind: partitions never go while the topic lives.
+#[test]
+fn fewer_partitions_of_the_same_topic_are_old_news() {
+    let mut settings = one_partition();
+    settings.cluster = settings.cluster.default_partitions(2);
+    let mut simulation = warmed_up(settings);
+    simulation.send("orders", 1, 100);
+    let leader = simulation.cluster.leader("orders", 0).unwrap();
+    let mut answer = one_of_two(leader);
+    answer.topics[0].topic_id = simulation.cluster.topic_id("orders").unwrap();
     simulation.sender.hear_metadata(simulation.now, &answer);
     assert_eq!(simulation.finish().successes(), 2);
+}
+
+/// An answer without topic ids names one partition less, and the next one has it again.
+#[test]
+fn a_partition_that_was_gone_and_is_back_loses_no_record() {
+    let mut settings = one_partition();
+    settings.cluster = settings.cluster.default_partitions(2);
+    let mut simulation = warmed_up(settings);
+    simulation.send("orders", 1, 100);
+    simulation.settle();
+    let leader = simulation.cluster.leader("orders", 0).unwrap();
+    let mut answer = one_of_two(leader);
+    answer.topics[0].topic_id = kafka_protocol::Uuid::ZERO;
+    simulation.sender.hear_metadata(simulation.now, &answer);
+    simulation.run_for(MS * 10);
+    // The partition is missed, and asked for.
+    simulation.send("orders", 1, 100);
+    assert_eq!(simulation.finish().successes(), 3);
+}
+
+/// What it had in the log was written under sequences that are forgotten as well.
+#[test]
+fn a_topic_that_nobody_sends_to_is_forgotten_and_found_again() {
+    let mut simulation = warmed_up(one_partition());
+    assert!(simulation.accumulator.cluster().topic("orders").is_some());
+    for _ in 0..4 {
+        simulation.send("others", 0, 100);
+        simulation.run_for(MS * 200_000);
+    }
+    assert!(simulation.accumulator.cluster().topic("orders").is_none());
+    assert!(simulation.accumulator.cluster().topic("others").is_some());
+    simulation.send("orders", 0, 100);
+    assert_eq!(simulation.finish().successes(), 6);
 }
