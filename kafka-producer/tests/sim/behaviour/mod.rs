@@ -2,11 +2,15 @@
 
 mod acks;
 mod brokers;
+mod expiry;
+mod fairness;
 mod flushing;
 mod leaders;
+mod lingering;
 mod memory;
 mod retries;
 mod sequences;
+mod splitting;
 mod time;
 mod too_large;
 mod topics;

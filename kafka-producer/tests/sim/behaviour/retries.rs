@@ -1,9 +1,9 @@
 //! What goes wrong on the way is tried again: nothing is lost, doubled or out of order.
 
 use kafka_mock::FaultAction;
-use kafka_protocol::ErrorCode;
+use kafka_protocol::{ApiKey, ErrorCode};
 
-use super::{MS, one_partition, produce};
+use super::{MS, one_partition, produce, warmed_up};
 use crate::sim::Simulation;
 
 #[test]
@@ -83,4 +83,43 @@ fn a_lost_answer_does_not_double_records() {
         simulation.run_for(MS);
     }
     assert_eq!(simulation.finish().successes(), 300);
+}
+
+#[test]
+fn a_backoff_holds_up_its_partition_alone() {
+    let mut settings = one_partition();
+    settings.cluster = settings.cluster.brokers(1).default_partitions(2);
+    let mut simulation = warmed_up(settings);
+    let error = FaultAction::Error(ErrorCode::NOT_ENOUGH_REPLICAS);
+    simulation.cluster.add_fault(produce(error).partition(0).times(3));
+    simulation.send("orders", 0, 100);
+    simulation.send("orders", 1, 100);
+    simulation.run_for(MS * 60);
+    assert_eq!(simulation.ledger.unsettled(), 1);
+    for _ in 0..5 {
+        simulation.send("orders", 1, 100);
+        simulation.run_for(MS * 30);
+    }
+    assert_eq!(simulation.ledger.unsettled(), 1, "it waits, and nobody else does");
+    assert_eq!(simulation.finish().successes(), 8);
+}
+
+#[test]
+fn a_backoff_doubles_with_each_attempt_up_to_its_maximum() {
+    let mut simulation = warmed_up(one_partition());
+    let error = FaultAction::Error(ErrorCode::NOT_ENOUGH_REPLICAS);
+    simulation.cluster.add_fault(produce(error).times(8));
+    simulation.cluster.clear_requests();
+    simulation.send("orders", 0, 100);
+    simulation.settle();
+    let seen = simulation.cluster.requests().filter(|seen| seen.api == ApiKey::PRODUCE);
+    let times: Vec<_> = seen.map(|seen| seen.time).collect();
+    assert_eq!(times.len(), 9);
+    for (retry, pair) in times.windows(2).enumerate() {
+        let gap = (pair[1] - pair[0]).as_secs_f64();
+        let wanted = (0.1 * 2_f64.powi(i32::try_from(retry).unwrap())).min(1.0);
+        // A fifth of jitter, and the network.
+        assert!(gap >= wanted * 0.8 && gap <= wanted * 1.2 + 0.01, "retry {retry}: {gap} s");
+    }
+    assert_eq!(simulation.finish().successes(), 2);
 }
