@@ -56,7 +56,7 @@ impl DueCallbacks {
 
     /// Runs them on this thread: the driver is gone, and whoever noticed tells.
     pub(crate) fn run_here(self) {
-        Job { due: self, _keep: Box::new(()) }.run();
+        Job { due: Some(self), _keep: Box::new(()) }.run();
     }
 
     /// Runs them, on this thread. A panic ends its callback only.
@@ -97,7 +97,7 @@ impl CallbackRunner {
         if due.is_empty() {
             return;
         }
-        let job = Job { due, _keep: Box::new(keep) };
+        let job = Job { due: Some(due), _keep: Box::new(keep) };
         let job = match self.queue.get_or_init(start) {
             Some(queue) => match queue.send(job) {
                 Ok(()) => return,
@@ -108,6 +108,14 @@ impl CallbackRunner {
         // The system gives us no thread: a late callback is better than none.
         job.run();
     }
+
+    /// Drops `keep` when everything that was handed over before has run.
+    pub(crate) fn drop_behind(&self, keep: impl Send + 'static) {
+        if let Some(Some(queue)) = self.queue.get() {
+            // Where the thread is gone everything has run.
+            let _ = queue.send(Job { due: None, _keep: Box::new(keep) });
+        }
+    }
 }
 
 /// Whether the caller is inside a callback, where waiting for the producer would be for ever.
@@ -116,7 +124,7 @@ pub(crate) fn is_callback_thread() -> bool {
 }
 
 struct Job {
-    due: DueCallbacks,
+    due: Option<DueCallbacks>,
     /// Held, not looked at.
     _keep: Box<dyn Send>,
 }
@@ -124,7 +132,7 @@ struct Job {
 impl Job {
     fn run(self) {
         let outer = IN_CALLBACK.replace(true);
-        self.due.run();
+        self.due.into_iter().for_each(DueCallbacks::run);
         IN_CALLBACK.set(outer);
     }
 }

@@ -107,8 +107,27 @@ impl Driver {
                 );
             }
         }
+        self.finish_callbacks(sleep).await;
         self.guard.shared.end(None, self.sender.abandoned());
         tracing::debug!("Shutdown of Kafka producer I/O thread has completed.");
+    }
+
+    /// What callbacks do is part of what is closed, as long as there is time for it.
+    async fn finish_callbacks(&mut self, mut sleep: Pin<Box<Sleep>>) {
+        let (running, mut done) = tokio::sync::oneshot::channel::<()>();
+        self.guard.callbacks.drop_behind(running);
+        let Shared { accumulator, mailbox, .. } = &*self.guard.shared;
+        poll_fn(|cx| {
+            // Whoever closes again may have less time.
+            while accumulator.wake().poll(cx).is_ready() {}
+            let now = Instant::now();
+            let is_over = mailbox.callbacks_until(now).is_some_and(|until| {
+                sleep.as_mut().reset(until.into());
+                until <= now || sleep.as_mut().poll(cx).is_ready()
+            });
+            if is_over { Poll::Ready(()) } else { Pin::new(&mut done).poll(cx).map(drop) }
+        })
+        .await;
     }
 
     /// Collects everything that has happened; pending if that is nothing.

@@ -19,6 +19,8 @@ struct Letters {
     topics: BTreeSet<Arc<str>>,
     flushes: Vec<CommandId>,
     close: Option<Option<Instant>>,
+    /// A callback waits for the end.
+    is_closed_in_callback: bool,
 }
 
 impl Mailbox {
@@ -50,6 +52,17 @@ impl Mailbox {
         });
         drop(letters);
         self.wake.notify();
+    }
+
+    /// Somebody closes inside a callback: the end must not wait for callbacks then.
+    pub(crate) fn note_closed_in_callback(&self) {
+        lock(&self.letters).is_closed_in_callback = true;
+    }
+
+    /// Until when callbacks may still run before the end; no value is without a limit.
+    pub(crate) fn callbacks_until(&self, now: Instant) -> Option<Instant> {
+        let letters = lock(&self.letters);
+        if letters.is_closed_in_callback { Some(now) } else { letters.close.flatten() }
     }
 
     /// Takes everything out. Closing comes again and again, so that a later deadline is seen.

@@ -230,10 +230,10 @@ impl Producer {
         }
     }
 
-    /// Refuses further records, and waits until everything that was accepted has its outcome; for no
-    /// longer than `timeout`, then what is left fails.
+    /// Refuses further records, and waits until everything that was accepted has its outcome and
+    /// callbacks have run; for no longer than `timeout`, then what is left fails.
     ///
-    /// A timeout of zero closes at once. A second call waits for the first one's end, or ends it
+    /// A timeout of zero closes at once. Inside a callback this waits for no callback. A second call waits for the first one's end, or ends it
     /// earlier.
     ///
     /// # Errors
@@ -244,6 +244,9 @@ impl Producer {
     pub async fn close(&self, timeout: Duration) -> Result<(), CloseError> {
         let shared = &self.handle.shared;
         shared.accumulator.close(&QueueClosed::ProducerClosed);
+        if is_callback_thread() {
+            shared.mailbox.note_closed_in_callback();
+        }
         shared.mailbox.close(shared.clock.now().monotonic.checked_add(timeout));
         let mut driver = shared.driver.subscribe();
         let ended = driver.wait_for(|state| !matches!(state, DriverState::Running)).await;

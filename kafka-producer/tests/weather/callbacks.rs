@@ -167,4 +167,81 @@ weather! {
         producer.close(Duration::from_secs(5)).await.unwrap();
         assert_eq!(told.0.recv(), Err(mpsc::RecvError));
     }
+
+    async fn closing_waits_for_callbacks() {
+        let server = server();
+        let producer = producer_of(&server).await;
+        let (tell, told) = telling();
+        for number in 0..3 {
+            let tell = tell.clone();
+            producer.send_with(record("value"), move |_| {
+                std::thread::sleep(millis(30));
+                tell.send(number.to_string()).unwrap();
+            }).await.unwrap();
+        }
+        producer.close(Duration::from_secs(10)).await.unwrap();
+        assert_eq!(told.0.try_iter().collect::<Vec<_>>(), ["0", "1", "2"]);
+    }
+
+    async fn closing_does_not_wait_longer_for_callbacks_than_it_may() {
+        let server = server();
+        let producer = producer_of(&server).await;
+        let (_go, may_go) = mpsc::channel::<()>();
+        producer.send_with(record("value"), move |_| may_go.recv().unwrap_or(())).await.unwrap();
+        producer.flush().await.unwrap();
+        let patient = producer.clone();
+        let patient = tokio::spawn(async move { patient.close(Duration::MAX).await });
+        tokio::time::sleep(millis(50)).await;
+        assert!(!patient.is_finished());
+        producer.close(millis(50)).await.unwrap();
+        patient.await.unwrap().unwrap();
+    }
+
+    async fn a_callback_may_flush_and_close() {
+        let server = server();
+        let producer = producer_of(&server).await;
+        let (tell, told) = telling();
+        let inner = producer.clone();
+        producer.send_with(record("1"), move |_| {
+            let delivery = inner.try_send(record("2")).unwrap();
+            block_on(inner.flush()).unwrap();
+            assert!(delivery.is_done());
+            let last = inner.try_send(record("3")).unwrap();
+            block_on(inner.close(Duration::MAX)).unwrap();
+            tell.send(last.try_result().unwrap().unwrap().to_string()).unwrap();
+        }).await.unwrap();
+        assert_eq!(told.next().await, "orders-0@2");
+        assert_eq!(refusal(&producer).await.to_string(), "the producer is closed");
+    }
+
+    async fn a_forced_close_runs_every_callback_and_gives_the_memory_back() {
+        let server = server_of(kafka_mock::MockConfig::new().brokers(1).default_partitions(2));
+        let producer = producer_of(&server).await;
+        fault_produce(&server, kafka_mock::FaultAction::Hold);
+        let (tell, told) = telling();
+        for number in 0..100 {
+            let tell = tell.clone();
+            let callback = move |result: Result<RecordMetadata, kafka_producer::ProduceError>| {
+                tell.send(result.unwrap_err().to_string()).unwrap();
+            };
+            producer.send_with(record("value").partition(number % 2), callback).await.unwrap();
+        }
+        producer.force_close();
+        for _ in 0..100 {
+            let told = told.next().await;
+            assert!(told.contains("the producer was closed before it was delivered"), "{told}");
+        }
+        until(|| producer.buffered_bytes() == 0).await;
+    }
+
+    async fn a_callback_runs_when_its_delivery_could_be_told() {
+        let server = server();
+        let producer = producer_of(&server).await;
+        let (tell, told) = telling();
+        let lingering = producer.try_send(record("1")).unwrap();
+        producer.send_with(record("2"), move |_| {
+            tell.send(format!("{}", lingering.is_done())).unwrap();
+        }).await.unwrap();
+        assert_eq!(told.next().await, "true");
+    }
 }
