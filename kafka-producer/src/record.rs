@@ -102,3 +102,28 @@ impl fmt::Display for RecordMetadata {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_equal_if_all_that_is_in_them_is() {
+        let headers = [RecordHeader { key: "a", value: Some(b"1") }];
+        let other = [RecordHeader { key: "a", value: None }];
+        let record =
+            Record::new("orders", "value").key("k").partition(1).timestamp(2).headers(&headers);
+        assert_eq!(record, record.partition(1));
+        for different in [
+            Record { topic: "others", ..record },
+            Record { partition: None, ..record },
+            Record { timestamp: None, ..record },
+            Record { key: None, ..record },
+            Record { value: Some(b""), ..record },
+            record.headers(&other),
+        ] {
+            assert_ne!(record, different);
+        }
+        assert_ne!(Record::new("orders", ""), Record::empty("orders"), "empty is not null");
+    }
+}

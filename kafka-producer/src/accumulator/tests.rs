@@ -360,3 +360,49 @@ fn what_several_threads_append_is_taken_once_and_in_the_order_of_each() {
     drop(batches);
     assert_eq!(accumulator.budget().used(), 0);
 }
+
+#[test]
+fn memory_is_taken_in_chunks_as_a_batch_grows() {
+    let accumulator = accumulator(config(), 1);
+    let used = |record: &Record<'_>| {
+        append(&accumulator, record).unwrap();
+        accumulator.budget().used()
+    };
+    let overhead = batch::BATCH_OVERHEAD;
+    assert_eq!(used(&Record::new("orders", &[0; 100])), overhead + 1024);
+    assert_eq!(used(&Record::new("orders", &[0; 100])), overhead + 1024, "there is room");
+    assert_eq!(used(&Record::new("orders", &[0; 1000])), overhead + 1024 + 2048);
+    assert_eq!(used(&Record::new("orders", &[0; 100])), overhead + 1024 + 2048);
+    let queue = listed(&accumulator).remove(0);
+    let bytes = queue.bytes();
+    let batch = queue.pop().unwrap();
+    assert_eq!((bytes, batch.uncompressed_len), (BATCH_HEADER + batch.body.len(), bytes));
+    assert_eq!(accumulator.budget().used(), overhead + 1024 + 2048, "until its answer");
+    drop(batch);
+    assert_eq!(accumulator.budget().used(), 0);
+}
+
+/// The batch found room meanwhile, or another one took the record.
+#[test]
+fn memory_that_was_granted_and_not_needed_is_given_back() {
+    let accumulator = accumulator(config(), 1);
+    append(&accumulator, &Record::new("orders", "first")).unwrap();
+    let before = accumulator.budget().used();
+    let mut attempt = Attempt::default();
+    attempt.permit = accumulator.budget().try_acquire(5000);
+    accumulator.try_append(now(), &Record::new("orders", "second"), &mut attempt).unwrap();
+    assert!(accumulator.budget().used() > before);
+    drop(attempt);
+    assert_eq!(accumulator.budget().used(), before);
+}
+
+#[test]
+fn with_batches_of_one_record_each_record_may_go_elsewhere() {
+    let accumulator =
+        accumulator(AccumulatorConfig { batch_size: 1, buffer_memory: 1 << 20, ..config() }, 100);
+    let mut partitions = std::collections::BTreeSet::new();
+    for _ in 0..100 {
+        partitions.insert(append(&accumulator, &Record::new("orders", "a")).unwrap().partition());
+    }
+    assert!(partitions.len() > 40, "{}", partitions.len());
+}

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use kafka_mock::FaultAction;
+use kafka_mock::{FaultAction, FaultRule};
 use kafka_producer::{CloseError, Record};
+use kafka_protocol::ApiKey;
 
 use crate::harness::*;
 
@@ -159,5 +160,17 @@ weather! {
         first.await.unwrap();
         second.await.unwrap();
         assert_eq!(values(&server), ["1", "2"]);
+    }
+
+    async fn a_close_in_time_does_not_wait_for_a_producer_id() {
+        let server = server();
+        let producer = ready(&server, builder(&server)).await;
+        let never = FaultRule::new(FaultAction::Swallow).api(ApiKey::INIT_PRODUCER_ID);
+        fault(&server, never.always());
+        let delivery = send(&producer, "1").await;
+        until(|| requests(&server, ApiKey::INIT_PRODUCER_ID) > 0).await;
+        let error = producer.close(millis(50)).await.unwrap_err();
+        assert!(matches!(error, CloseError::TimedOut { records: 1, .. }), "{error}");
+        assert!(!failure(delivery).await.may_have_been_written());
     }
 }

@@ -134,4 +134,26 @@ weather! {
         producer.flush().await.unwrap();
         assert_eq!(values(&server).len(), 10);
     }
+
+    // On this runtime and on another one, on a thread of its own.
+    async fn a_delivery_may_be_awaited_with_a_limit_again_and_elsewhere() {
+        let server = server();
+        let producer = ready(&server, builder(&server)).await;
+        fault_produce(&server, FaultAction::Hold);
+        let mut delivery = send(&producer, "1").await;
+        for _ in 0..2 {
+            let limited = tokio::time::timeout(millis(10), &mut delivery).await;
+            assert!(limited.is_err() && !delivery.is_done());
+        }
+        let elsewhere = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let first = runtime.block_on(&mut delivery).unwrap();
+            (first, runtime.block_on(delivery).unwrap())
+        });
+        tokio::time::sleep(millis(20)).await;
+        release(&server);
+        until(|| elsewhere.is_finished()).await;
+        let (first, again) = elsewhere.join().unwrap();
+        assert_eq!((first.to_string(), first), ("orders-0@0".to_owned(), again));
+    }
 }

@@ -114,4 +114,21 @@ weather! {
         let delivery = send(&producer, "hello").await;
         assert_eq!(delivery.await.unwrap().to_string(), "elsewhere-0@0");
     }
+
+    async fn an_interceptor_learns_where_a_refused_record_was_to_go() {
+        struct Where(Seen);
+        impl Interceptor for Where {
+            fn on_send_error(&self, record: &Record<'_>, error: &SendError) {
+                assert!(matches!(error, SendError::TooLarge { .. }), "{error}");
+                self.0.note(format!("{}-{:?}", record.topic, record.partition));
+            }
+        }
+        let (server, seen) = (server(), Seen::default());
+        let builder = builder(&server).set("max.request.size", "1000");
+        let producer = ready(&server, builder.interceptor(Where(seen.clone()))).await;
+        let value = "x".repeat(2000);
+        producer.send(Record::new("orders", &value).partition(0)).await.unwrap_err();
+        producer.send(Record::new("orders", &value)).await.unwrap_err();
+        assert_eq!(seen.take(), ["orders-Some(0)", "orders-None"]);
+    }
 }

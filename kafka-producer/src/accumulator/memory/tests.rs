@@ -56,6 +56,42 @@ fn nobody_overtakes_who_waits() {
 }
 
 #[test]
+fn small_amounts_that_are_given_back_add_up_for_who_is_first() {
+    let budget = MemoryBudget::new(100);
+    let mut held: Vec<_> = (0..10).map(|_| budget.try_acquire(10).unwrap()).collect();
+    let mut large = budget.acquire(60);
+    let mut small = budget.acquire(10);
+    for _ in 0..5 {
+        held.pop();
+        assert!(granted(&mut large).is_none() && granted(&mut small).is_none());
+        assert!(budget.try_acquire(1).is_none());
+    }
+    held.pop();
+    assert!(granted(&mut large).is_some());
+    assert!(granted(&mut small).is_some(), "and what is left is there for the next");
+}
+
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn more_than_four_gigabytes_are_counted_right() {
+    const GIB: usize = 1 << 30;
+    let budget = MemoryBudget::new(6 * GIB);
+    let mut permit = budget.try_acquire(5 * GIB).unwrap();
+    assert!(budget.try_acquire(GIB + 1).is_none());
+    assert!(budget.try_grow(&mut permit, GIB));
+    let mut waiting = budget.acquire(5 * GIB);
+    permit.shrink(4 * GIB);
+    assert!(granted(&mut waiting).is_none());
+    permit.shrink(GIB);
+    assert_eq!(granted(&mut waiting).unwrap().bytes(), 5 * GIB);
+    drop(permit);
+    assert_eq!(budget.used(), 0);
+    let endless = MemoryBudget::new(usize::MAX);
+    let _most = endless.try_acquire(usize::MAX - 1).unwrap();
+    assert!(endless.try_acquire(2).is_none() && endless.try_acquire(1).is_some());
+}
+
+#[test]
 fn the_place_in_line_is_taken_before_the_first_poll() {
     let budget = MemoryBudget::new(10);
     let held = budget.try_acquire(10).unwrap();

@@ -104,6 +104,16 @@ fn more_than_five_requests_in_flight_need_idempotence_off_in_words() {
 }
 
 #[test]
+fn socket_buffers_of_less_than_minus_one_are_refused() {
+    for name in ["send.buffer.bytes", "receive.buffer.bytes"] {
+        let config = config(&[(name, "-1")]);
+        assert_eq!((config.send_buffer, config.receive_buffer), (None, None));
+        let told = error(&[(name, "-2")]).to_string();
+        assert!(told.starts_with(&format!("property \"{name}\" cannot be \"-2\"")), "{told}");
+    }
+}
+
+#[test]
 fn a_delivery_timeout_has_room_for_an_attempt() {
     let delivery = |properties: Properties<'_>| {
         let (config, log) = logged(properties);

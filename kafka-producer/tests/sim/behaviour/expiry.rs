@@ -6,7 +6,7 @@ use kafka_mock::FaultAction;
 use kafka_protocol::ErrorCode;
 
 use super::{MS, one_partition, produce, warmed_up};
-use crate::sender::Timer;
+use crate::sender::{Event, Timer};
 use crate::sim::{Settings, Simulation};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -113,4 +113,37 @@ fn a_batch_behind_one_that_is_not_answered_expires_in_its_own_time() {
     let failures = ledger.failures();
     assert_eq!(failures.len(), 2);
     assert!(failures[0].may_have_been_written() && !failures[1].may_have_been_written());
+}
+
+/// Whoever reads the clock in several threads may be late with what it said.
+#[test]
+fn a_clock_that_goes_back_moves_no_expiry() {
+    let mut simulation = cut_off(two_partitions());
+    let first = simulation.now;
+    simulation.send("orders", 0, 100);
+    for second in 1..9 {
+        simulation.run_for(MS * 1000);
+        simulation.sender.handle_event(first - MS * 3600 * second, Event::RecordsReady);
+        simulation.sender.handle_timeout(first - MS * 3600);
+    }
+    assert_eq!(simulation.ledger.unsettled(), 1);
+    assert_eq!(time_of(&mut simulation, 0), first + TIMEOUT);
+    simulation.finish();
+}
+
+/// Its bytes may be on their way to the wire yet (KAFKA-19012).
+#[test]
+fn the_memory_of_an_expired_batch_is_held_until_its_answer() {
+    let mut simulation = warmed_up(two_partitions());
+    let before = simulation.accumulator.budget().used();
+    simulation.cluster.add_fault(produce(FaultAction::Hold));
+    simulation.send("orders", 0, 100);
+    let held = simulation.accumulator.budget().used();
+    simulation.run_for(TIMEOUT + MS * 10);
+    assert!(simulation.ledger.is_settled());
+    assert_eq!(simulation.accumulator.budget().used(), held);
+    simulation.cluster.release(simulation.now, None);
+    simulation.run_for(MS * 10);
+    assert_eq!(simulation.accumulator.budget().used(), before);
+    simulation.finish();
 }
