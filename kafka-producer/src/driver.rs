@@ -90,8 +90,17 @@ impl Driver {
             }
             let at = self.sender.poll_timeout().map_or(synchronized + IDLE, |(at, _)| at);
             sleep.as_mut().reset(at.min(synchronized + IDLE).into());
-            poll_fn(|cx| self.poll(cx, sleep.as_mut())).await;
+            let (began, mut io) = (Instant::now(), Duration::ZERO);
+            poll_fn(|cx| {
+                let began = Instant::now();
+                let polled = self.poll(cx, sleep.as_mut());
+                io += began.elapsed();
+                polled
+            })
+            .await;
             let now = Instant::now();
+            let waited = now.saturating_duration_since(began).saturating_sub(io);
+            self.guard.shared.sensors.on_select(now, waited, io);
             for event in self.io.events.drain(..) {
                 self.sender.handle_event(now, event);
             }

@@ -68,6 +68,7 @@ mod driver;
 mod error;
 mod interceptor;
 mod mailbox;
+mod metrics;
 mod partitioner;
 #[cfg(feature = "tokio")]
 mod producer;
@@ -94,6 +95,7 @@ pub use error::{
     SendAllError, SendError,
 };
 pub use interceptor::{Interceptor, RecordBuf, RecordHeaderBuf};
+pub use metrics::{MetricName, Metrics};
 pub use partitioner::{
     Partitioner, RoundRobinPartitioner, TopicPartitions, murmur2, partition_for_key,
 };

@@ -15,6 +15,7 @@ use crate::delivery::Delivery;
 use crate::error::{BlockedOn, CloseError, FlushError, ProduceError, SendAllError, SendError};
 use crate::interceptor::{Interceptors, RecordBuf};
 use crate::mailbox::Mailbox;
+use crate::metrics::{Metrics, Sensors};
 use crate::partitioner::{Partitioner, TopicPartitions};
 use crate::record::{Record, RecordMetadata};
 use crate::sender::CommandId;
@@ -47,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) accumulator: Arc<RecordAccumulator>,
     pub(crate) mailbox: Mailbox,
     pub(crate) clock: Clock,
+    pub(crate) sensors: Arc<Sensors>,
     flushes: Mutex<Flushes>,
     driver: watch::Sender<DriverState>,
 }
@@ -195,7 +197,11 @@ impl Producer {
         } else {
             lock(&shared.flushes).waiting.remove(&id);
         }
-        match (receiver.await, &*shared.driver.borrow()) {
+        let began = shared.clock.now().monotonic;
+        let answer = receiver.await;
+        let now = shared.clock.now().monotonic;
+        shared.sensors.on_flush(now, now.saturating_duration_since(began));
+        match (answer, &*shared.driver.borrow()) {
             (Ok(()), _) | (Err(_), DriverState::Ended { abandoned: 0 }) => Ok(()),
             (Err(_), DriverState::Died(why)) => Err(FlushError::DriverEnded(Arc::clone(why))),
             (Err(_), _) => Err(FlushError::Closed),
@@ -215,6 +221,7 @@ impl Producer {
             let cluster = self.handle.shared.accumulator.cluster();
             let error = match cluster.topic(topic) {
                 Some(TopicState::Known(entry)) => {
+                    waiting.on_metadata();
                     let leaders = entry.leaders.iter().map(|id| Some(*id).filter(|id| *id >= 0));
                     let infos = (0..).zip(leaders).map(|(partition, leader)| PartitionInfo {
                         topic: Arc::clone(&entry.shared.name),
@@ -264,6 +271,14 @@ impl Producer {
         let shared = &self.handle.shared;
         shared.accumulator.close(&QueueClosed::ProducerClosed);
         shared.mailbox.close(Some(shared.clock.now().monotonic));
+    }
+
+    /// What the producer has measured of itself, as it is now. Takes some microseconds, and more where
+    /// there are thousands of topics; the I/O goes on.
+    pub fn metrics(&self) -> Metrics {
+        let shared = &self.handle.shared;
+        let now = shared.clock.now().monotonic;
+        shared.sensors.snapshot(now, shared.accumulator.budget())
     }
 
     /// Bytes of `buffer.memory` that are in use now.
@@ -335,9 +350,13 @@ impl Producer {
     ) -> Result<Delivery, SendError> {
         let mut waiting = waiting::Waiting::new(&self.handle.shared, self.handle.max_block);
         loop {
-            waiting.wait_for(error, record, &mut attempt).await?;
+            let waited = waiting.wait_for(error, record, &mut attempt).await;
+            waited.inspect_err(|error| self.count_refused(error))?;
             match self.try_append(record, &mut attempt) {
-                Ok(delivery) => return Ok(delivery),
+                Ok(delivery) => {
+                    waiting.on_metadata();
+                    return Ok(delivery);
+                }
                 Err(next) => error = next,
             }
         }
@@ -397,17 +416,34 @@ impl Producer {
                 SendError::WouldBlock(BlockedOn::Memory)
             }
             _ if is_metadata => SendError::WouldBlock(BlockedOn::Metadata),
-            error => waiting::final_error(record, error),
+            error => {
+                let error = waiting::final_error(record, error);
+                self.count_refused(&error);
+                error
+            }
+        }
+    }
+
+    /// Kafka counts records that fail before they are accepted as well, unless the producer is closed.
+    pub(crate) fn count_refused(&self, error: &SendError) {
+        if !matches!(error, SendError::Closed | SendError::DriverEnded(_)) {
+            let shared = &self.handle.shared;
+            shared.sensors.on_refused(shared.clock.now().monotonic);
         }
     }
 }
 
 impl Shared {
-    pub(crate) fn new(accumulator: Arc<RecordAccumulator>) -> Self {
+    pub(crate) fn new(
+        accumulator: Arc<RecordAccumulator>,
+        clock: Clock,
+        sensors: Arc<Sensors>,
+    ) -> Self {
         Self {
             mailbox: Mailbox::new(Arc::clone(accumulator.wake())),
             accumulator,
-            clock: Clock::new(),
+            clock,
+            sensors,
             flushes: Mutex::default(),
             driver: watch::Sender::new(DriverState::Running),
         }

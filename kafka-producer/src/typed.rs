@@ -195,7 +195,9 @@ impl<KS, VS> TypedProducer<KS, VS> {
         KS: Serializer<K>,
         VS: Serializer<V>,
     {
-        SerializedRecord::new(record, &*self.key_serializer, &*self.value_serializer)
+        let serialized =
+            SerializedRecord::new(record, &*self.key_serializer, &*self.value_serializer);
+        serialized.inspect_err(|error| self.producer.count_refused(error))
     }
 }
 

@@ -23,6 +23,7 @@ pub(super) struct OpenBatch {
     created: Instant,
     generation: u64,
     callbacks: usize,
+    record_size_max: usize,
 }
 
 impl OpenBatch {
@@ -40,6 +41,7 @@ impl OpenBatch {
             created,
             generation,
             callbacks: 0,
+            record_size_max: 0,
         }
     }
 
@@ -84,7 +86,9 @@ impl OpenBatch {
         record: &Record<'_>,
         callback: &mut Option<Callback>,
     ) -> Result<Delivery, AppendError> {
+        let before = self.builder.len();
         let index = self.builder.append(timestamp, record.key, record.value, record.headers)?;
+        self.record_size_max = self.record_size_max.max(self.builder.len() - before);
         let (key, value) = (record.key.map(<[u8]>::len), record.value.map(<[u8]>::len));
         if let Some(callback) = callback.take() {
             self.callbacks += 1;
@@ -95,13 +99,15 @@ impl OpenBatch {
 
     /// Ends the batch: nothing can be added any more.
     pub(super) fn close(self) -> ProducerBatch {
-        let Self { builder, mut permit, cell, created, generation, callbacks } = self;
+        let Self { builder, mut permit, cell, created, generation, callbacks, record_size_max } =
+            self;
         let body = builder.finish();
         let callback_permit =
             (callbacks > 0).then(|| permit.split((callbacks * CALLBACK).min(permit.bytes())));
         let records = 0..u32::try_from(body.record_count()).unwrap_or(0);
         ProducerBatch {
             uncompressed_len: BATCH_HEADER + body.len(),
+            record_size_max,
             body,
             created,
             generation,
@@ -131,6 +137,8 @@ pub(crate) struct ProducerBatch {
     /// A request that carried it may have been acted on. Never becomes false again.
     pub(crate) may_have_been_written: bool,
     pub(crate) uncompressed_len: usize,
+    /// Bytes of its largest record, uncompressed; of a part, of the whole batch.
+    pub(crate) record_size_max: usize,
     /// It is a part of one that was too large.
     pub(crate) is_split: bool,
     permit: MemoryPermit,
@@ -241,6 +249,7 @@ impl ProducerBatch {
             let part = Self {
                 callback_permit: self.callback_share(&records),
                 uncompressed_len: BATCH_HEADER + body.len(),
+                record_size_max: self.record_size_max,
                 permit: self.permit.split(memory(&body).min(self.permit.bytes())),
                 body,
                 created: self.created,
@@ -308,6 +317,14 @@ impl Completion {
     /// How many records it is about.
     pub(crate) fn record_count(&self) -> u32 {
         self.records.end - self.records.start
+    }
+
+    /// Why they failed, if they did.
+    pub(crate) fn error(&self) -> Option<&ProduceError> {
+        match &self.outcome {
+            Some(Outcome::Failed(error)) => Some(error),
+            _ => None,
+        }
     }
 
     /// Tells whoever waits, and has the callbacks run elsewhere.

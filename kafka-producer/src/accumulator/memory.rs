@@ -97,6 +97,11 @@ impl MemoryBudget {
         self.shared.has_waiters.load(Ordering::Acquire)
     }
 
+    /// How many are in line to whom nothing is granted yet.
+    pub(crate) fn waiting(&self) -> usize {
+        lock(&self.shared.line).waiting.len()
+    }
+
     /// Whether something is granted that its future has not taken yet. Takes no lock.
     pub(crate) fn has_grants(&self) -> bool {
         self.shared.has_grants.load(Ordering::Acquire)

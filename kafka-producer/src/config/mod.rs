@@ -67,6 +67,9 @@ pub struct ProducerConfig {
     pub(crate) receive_buffer: Option<u32>,
     pub(crate) adaptive_partitioning: bool,
     pub(crate) partitioner_ignore_keys: bool,
+    /// Not 0.
+    pub(crate) metrics_samples: u32,
+    pub(crate) metrics_sample_window: Duration,
     /// Of all random choices; `None` is another one each time.
     pub(crate) seed: Option<u64>,
 }

@@ -54,6 +54,8 @@ pub(super) fn resolve(
         receive_buffer: u32::try_from(settings.number("receive.buffer.bytes")?).ok(),
         adaptive_partitioning: settings.flag("partitioner.adaptive.partitioning.enable")?,
         partitioner_ignore_keys: settings.flag("partitioner.ignore.keys")?,
+        metrics_samples: u32::try_from(settings.count("metrics.num.samples")?).unwrap_or(u32::MAX),
+        metrics_sample_window: settings.duration("metrics.sample.window.ms")?,
         seed,
     })
 }

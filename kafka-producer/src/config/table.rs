@@ -133,9 +133,9 @@ static PRODUCER: &[Property] = &[
         REPORTERS,
     )
     .accepting(&["org.apache.kafka.common.metrics.JmxReporter", ""]),
-    not_built("metrics.num.samples", Int, Some("2"), METRICS),
-    not_built("metrics.recording.level", String, Some("INFO"), METRICS),
-    not_built("metrics.sample.window.ms", Long, Some("30000"), METRICS),
+    built("metrics.num.samples", Int, Some("2"), AtLeast(1)),
+    not_built("metrics.recording.level", String, Some("INFO"), LEVELS),
+    built("metrics.sample.window.ms", Long, Some("30000"), AtLeast(0)),
     built("partitioner.adaptive.partitioning.enable", Boolean, Some("true"), Any),
     not_built("partitioner.availability.timeout.ms", Long, Some("0"), AVAILABILITY),
     java_only("partitioner.class", Class, None, PARTITIONER).accepting(&[]),
@@ -168,7 +168,7 @@ const PUSH: &str = "no metrics are sent to brokers";
 const INTERCEPTORS: &str = "give an interceptor to ProducerBuilder::interceptor";
 const SERIALIZERS: &str = "use Producer::typed for other types than bytes";
 const REPORTERS: &str = "read the metrics from the producer";
-const METRICS: &str = "metrics have no sampling windows and no levels";
+const LEVELS: &str = "all metrics are recorded, and there are none of other levels";
 const AVAILABILITY: &str = "a partition is chosen no matter how long its leader takes no data";
 const PARTITIONER: &str = "give a partitioner to ProducerBuilder::partitioner";
 const RACK: &str = "partitions are chosen no matter in which rack their leaders are";

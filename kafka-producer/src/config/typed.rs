@@ -127,6 +127,18 @@ impl ProducerBuilder {
         self.with("metadata.cluster.check.enable", is_enabled)
     }
 
+    /// `metrics.num.samples`: windows that averages, maxima and rates are over, at least 1. 2.
+    #[must_use]
+    pub fn metrics_num_samples(self, samples: u32) -> Self {
+        self.with("metrics.num.samples", samples)
+    }
+
+    /// `metrics.sample.window.ms`: length of such a window. 30 s.
+    #[must_use]
+    pub fn metrics_sample_window(self, window: Duration) -> Self {
+        self.with("metrics.sample.window.ms", millis(window))
+    }
+
     /// `reconnect.backoff.ms`: wait before connecting again to a broker. It grows with each
     /// failure, but set without its maximum it does not (KIP-144). 50 ms.
     #[must_use]

@@ -7,6 +7,7 @@ use crate::accumulator::AccumulatorConfig;
 use crate::config::{MetadataRecovery, ProducerBuilder, ProducerConfig};
 use crate::driver::Driver;
 use crate::error::BuildError;
+use crate::metrics::{MetricsConfig, Windows};
 use crate::producer::Producer;
 use crate::sender::{ConnectionsConfig, MetadataConfig, SenderConfig};
 use crate::{Compression, ConfigError};
@@ -95,6 +96,10 @@ fn sender_config(config: ProducerConfig) -> SenderConfig {
             age_max: config.metadata_max_age,
             idle_max: config.metadata_max_idle,
             backoff: config.retry_backoff,
+        },
+        metrics: MetricsConfig {
+            client_id: config.client_id.as_str().into(),
+            windows: Windows::new(config.metrics_samples, config.metrics_sample_window),
         },
         seed: config.seed.unwrap_or_else(|| fastrand::u64(..)),
     }

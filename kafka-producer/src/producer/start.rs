@@ -6,6 +6,7 @@ use kafka_net::SocketOptions;
 use kafka_protocol::records::CompressionOptions;
 
 use crate::accumulator::{AccumulatorConfig, RecordAccumulator};
+use crate::clock::Clock;
 use crate::driver::Driver;
 use crate::interceptor::Interceptors;
 use crate::partitioner::Partitioner;
@@ -30,8 +31,10 @@ impl Parts {
     pub(crate) fn assemble(self) -> (Producer, Driver) {
         let wake = Arc::new(WakeFlag::new());
         let accumulator = Arc::new(RecordAccumulator::new(self.accumulator, wake));
-        let shared = Arc::new(Shared::new(Arc::clone(&accumulator)));
-        let sender = Sender::new(self.sender, accumulator, shared.clock.now().monotonic);
+        let clock = Clock::new();
+        let now = clock.now().monotonic;
+        let sender = Sender::new(self.sender, Arc::clone(&accumulator), now);
+        let shared = Arc::new(Shared::new(accumulator, clock, Arc::clone(sender.sensors())));
         let driver = Driver::new(sender, Arc::clone(&shared), self.socket, self.compression);
         let producer = Producer::new(shared, self.max_block, self.partitioner, self.interceptors);
         (producer, driver)

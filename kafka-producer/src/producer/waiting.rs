@@ -20,12 +20,23 @@ pub(super) struct Waiting<'a> {
     max_block: Duration,
     /// The snapshot that was not enough.
     seen: u64,
+    /// Time that it waited for others.
+    for_metadata: Duration,
 }
 
 impl<'a> Waiting<'a> {
     pub(super) fn new(shared: &'a Arc<Shared>, max_block: Duration) -> Self {
         let seen = shared.accumulator.cluster().version;
-        Self { shared, start: shared.clock.now().monotonic, max_block, seen }
+        let start = shared.clock.now().monotonic;
+        Self { shared, start, max_block, seen, for_metadata: Duration::ZERO }
+    }
+
+    /// The topic is known. Kafka measures the time that this took, if it took any.
+    pub(super) fn on_metadata(&mut self) {
+        let waited = std::mem::take(&mut self.for_metadata);
+        if !waited.is_zero() {
+            self.shared.sensors.on_metadata_wait(self.now(), waited);
+        }
     }
 
     /// Waits until what is missing may be there, if waiting can help.
@@ -37,6 +48,7 @@ impl<'a> Waiting<'a> {
     ) -> Result<(), SendError> {
         match error {
             AppendError::MemoryFull { needed } => {
+                self.on_metadata();
                 self.wait_for_memory(needed, record, attempt).await
             }
             AppendError::UnknownTopic => self.wait_for_metadata(record, None, None).await,
@@ -85,13 +97,20 @@ impl<'a> Waiting<'a> {
             }
             poll
         });
-        match self.until_deadline(acquire).await {
+        let began = self.now();
+        let acquired = self.until_deadline(acquire).await;
+        let (now, sensors) = (self.now(), &self.shared.sensors);
+        sensors.on_memory_wait(now, now.saturating_duration_since(began));
+        match acquired {
             Some(Ok(permit)) => {
                 attempt.permit = Some(permit);
                 Ok(())
             }
             Some(Err(_)) => Err(self.closed()),
-            None => Err(SendError::MemoryTimeout { topic: topic(), total, waited: self.waited() }),
+            None => {
+                sensors.on_memory_exhausted(now);
+                Err(SendError::MemoryTimeout { topic: topic(), total, waited: self.waited() })
+            }
         }
     }
 
@@ -103,8 +122,10 @@ impl<'a> Waiting<'a> {
     ) -> Result<(), SendError> {
         self.shared.mailbox.want_topic(record.topic);
         let accumulator = &self.shared.accumulator;
+        let began = self.now();
         if self.until_deadline(accumulator.cluster_changed(self.seen)).await.is_some() {
             self.seen = accumulator.cluster().version;
+            self.for_metadata += self.now().saturating_duration_since(began);
             return if accumulator.closed().is_some() { Err(self.closed()) } else { Ok(()) };
         }
         let cause = error.map(explained);
@@ -125,8 +146,12 @@ impl<'a> Waiting<'a> {
         }
     }
 
+    fn now(&self) -> Instant {
+        self.shared.clock.now().monotonic
+    }
+
     fn waited(&self) -> Duration {
-        let now = self.shared.clock.now().monotonic;
+        let now = self.now();
         now.saturating_duration_since(self.start).min(self.max_block)
     }
 

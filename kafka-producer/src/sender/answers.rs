@@ -7,6 +7,7 @@ use kafka_protocol::messages::ProduceResponse;
 use kafka_protocol::messages::produce::PartitionProduceResponse;
 
 use crate::ProduceErrorKind;
+use crate::accumulator::Completion;
 use crate::delivery::Outcome;
 use crate::error::explained;
 use crate::sender::Sender;
@@ -25,9 +26,11 @@ impl Sender {
         request: SentRequest,
         frame: bytes::Bytes,
     ) {
+        let latency = now.saturating_duration_since(request.sent_at);
         match request.decode(frame) {
             Ok(answer) => {
                 let throttle = answer.throttle_ms();
+                self.sensors.on_throttle(now, throttle);
                 let (connections, mut out) = self.io();
                 connections.throttle(now, broker, throttle, &mut out);
                 match answer {
@@ -36,6 +39,7 @@ impl Sender {
                     }
                     Answer::InitProducerId(answer) => self.on_producer_id(now, &answer),
                     Answer::Produce(batches, answer, version) => {
+                        self.sensors.on_latency(now, broker, latency);
                         self.on_produce(now, batches, answer, version);
                     }
                 }
@@ -256,6 +260,7 @@ impl Sender {
     fn retry(&mut self, now: Instant, sent: &SentBatch, taken: Taken) {
         let attempts = taken.batch.attempts.saturating_sub(1);
         let delay = self.config.retry_backoff.delay(attempts, &mut self.rng);
+        self.sensors.on_retry(now, &sent.topic, taken.batch.record_count());
         let Some(partition) = self.partition(sent.queue.index) else { return };
         partition.put_back(taken);
         // A newer leader than the one that failed need not be spared (KIP-951).
@@ -279,6 +284,7 @@ impl Sender {
         let parts = parts.or_else(|batch| batch.split(size / 2, &mut self.split_reserve));
         match parts {
             Ok(parts) => {
+                self.sensors.on_split(now);
                 self.incomplete.remove(&id);
                 for part in parts {
                     let first_record = part.first_record();
@@ -313,6 +319,7 @@ impl Sender {
             let own = own.map(|message| message.as_str().to_owned()).or_else(|| message.clone());
             let kind = ProduceErrorKind::Broker { error, message: own };
             let outcome = Outcome::Failed(taken.batch.error(kind));
+            // It is counted with its batch, below.
             self.actions.push_back(Action::Complete(taken.batch.complete_one(index, outcome)));
         }
         let kind = if answer.record_errors.is_empty() {
@@ -346,8 +353,17 @@ impl Sender {
     fn complete(&mut self, mut taken: Taken, outcome: Outcome) {
         self.incomplete.remove(&taken.id);
         if !taken.batch.is_complete() {
-            self.actions.push_back(Action::Complete(taken.batch.complete(outcome)));
+            let completion = taken.batch.complete(outcome);
+            self.conclude(completion);
         }
+    }
+
+    /// Records have their outcome.
+    pub(super) fn conclude(&mut self, completion: Completion) {
+        if let Some(error) = completion.error() {
+            self.sensors.on_error(self.now, error.topic(), completion.record_count());
+        }
+        self.actions.push_back(Action::Complete(completion));
     }
 
     fn take_answered(&mut self, sent: &SentBatch) -> Option<Taken> {

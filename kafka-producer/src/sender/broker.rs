@@ -89,6 +89,11 @@ impl Broker {
         self.connection.id()
     }
 
+    /// Part of the cluster, or about to answer something still.
+    pub(super) fn is_in_use(&self) -> bool {
+        self.is_member || !self.in_flight.is_empty()
+    }
+
     /// Why there is no connection.
     pub(super) fn error(&self) -> Option<&str> {
         self.error.as_deref()

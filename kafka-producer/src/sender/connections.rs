@@ -36,8 +36,10 @@ pub(crate) struct ConnectionsConfig {
 #[derive(Debug)]
 pub(super) enum Outcome {
     Nothing,
-    /// It takes requests now.
-    Ready,
+    /// It takes requests now; the broker wanted none for that long before.
+    Ready {
+        throttle_ms: i32,
+    },
     /// It is gone, and these requests have no answer.
     Lost {
         requests: Vec<SentRequest>,
@@ -147,7 +149,7 @@ impl Connections {
         self.next_request += 1;
         match kind {
             Some(kind) => {
-                let sent = SentRequest { version, kind };
+                let sent = SentRequest { version, kind, sent_at: now };
                 broker.in_flight.push(now, timeout, sent);
             }
             None => {
@@ -342,6 +344,12 @@ impl Connections {
         self.brokers.get_mut(&id)
     }
 
+    /// Requests that are on their way, of all kinds.
+    pub(super) fn requests_in_flight(&self) -> usize {
+        let all = self.brokers.values();
+        all.map(|broker| broker.in_flight.len() + broker.unwritten.len()).sum()
+    }
+
     /// Brokers that have something to be sent to.
     pub(super) fn with_work(&self) -> Vec<BrokerId> {
         let busy = self.brokers.iter().filter(|(_, broker)| !broker.ready.is_empty());
@@ -408,6 +416,8 @@ impl Connections {
                 }
             }
             Ok(HandshakeStep::Ready(capabilities)) => {
+                let throttle_ms = i32::try_from(capabilities.throttle.as_millis());
+                let throttle_ms = throttle_ms.unwrap_or(i32::MAX);
                 if let Some(broker) = self.brokers.get_mut(&id) {
                     broker.versions = capabilities.versions;
                     broker.handshake = None;
@@ -416,7 +426,7 @@ impl Connections {
                 }
                 self.apply(now, id, ConnectionEvent::Ready, out);
                 self.set_timers(now, id, out);
-                Outcome::Ready
+                Outcome::Ready { throttle_ms }
             }
             Err(error) => self.fail(now, id, DisconnectReason::Handshake(error), out),
         }

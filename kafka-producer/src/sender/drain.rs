@@ -12,6 +12,7 @@ use kafka_protocol::{VersionMismatch, VersionRange};
 
 use crate::ProduceErrorKind;
 use crate::accumulator::{BATCH_HEADER, ProducerBatch};
+use crate::metrics::Drained;
 use crate::sender::Sender;
 use crate::sender::broker::Broker;
 use crate::sender::event::{Action, BatchId};
@@ -231,6 +232,7 @@ impl Sender {
         let count = self.connections.get(broker)?.ready.len();
         let mut topics: BTreeMap<Arc<str>, TopicProduceData> = BTreeMap::new();
         let (mut batches, mut size, mut ids_known) = (Vec::new(), 0, true);
+        let mut records = 0;
         for _ in 0..count {
             let Some(index) = self.connections.get_mut(broker).and_then(|b| b.ready.pop_front())
             else {
@@ -247,6 +249,9 @@ impl Sender {
                 continue;
             };
             ids_known &= !partition.topic_id.is_zero();
+            let drained = taken.measured(now);
+            records += drained.records;
+            self.sensors.on_batch_drained(now, taken.batch.topic(), drained);
             let (data, sent) = partition.send(taken, self.producer_ids.state());
             let topic = topics.entry(Arc::clone(&sent.topic)).or_insert_with(|| TopicProduceData {
                 name: (&*sent.topic).into(),
@@ -264,6 +269,7 @@ impl Sender {
         if batches.is_empty() {
             return None;
         }
+        self.sensors.on_request_drained(now, records);
         let version = match self.produce_version(broker, ids_known) {
             Ok(version) => version,
             Err(error) => {
@@ -356,6 +362,17 @@ impl Sender {
 impl Taken {
     pub(super) fn new(id: BatchId, batch: ProducerBatch) -> Self {
         Self { id, batch, sequence: None, seal: Seal::Raw }
+    }
+
+    /// What there is to say of it when it is put into a request.
+    fn measured(&self, now: Instant) -> Drained {
+        Drained {
+            records: self.batch.record_count(),
+            bytes: BATCH_HEADER + self.batch.body.len(),
+            uncompressed: self.batch.uncompressed_len,
+            record_size_max: self.batch.record_size_max,
+            queue_time: now.saturating_duration_since(self.batch.created),
+        }
     }
 }
 

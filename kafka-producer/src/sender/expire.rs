@@ -6,7 +6,6 @@ use crate::ProduceErrorKind;
 use crate::delivery::Outcome;
 use crate::error::explained;
 use crate::sender::Sender;
-use crate::sender::event::Action;
 use crate::sender::partitions::Partition;
 
 impl Sender {
@@ -28,13 +27,14 @@ impl Sender {
         };
         // A batch on the wire fails now; it is kept for its memory, and for what the answer says of
         // its sequence.
+        let mut expired = Vec::new();
         for taken in &mut partition.in_flight {
             if is_old(taken.batch.created) && !taken.batch.is_complete() {
                 taken.batch.may_have_been_written = true;
                 let kind = timeout_of(now, taken.batch.created, Some(no_answer.clone()));
                 let outcome = Outcome::Failed(taken.batch.error(kind));
                 self.incomplete.remove(&taken.id);
-                self.actions.push_back(Action::Complete(taken.batch.complete(outcome)));
+                expired.push(taken.batch.complete(outcome));
             }
         }
         let (old, young): (Vec<_>, Vec<_>) =
@@ -45,6 +45,7 @@ impl Sender {
                 partition.sequences.suspect_gap();
             }
         }
+        expired.into_iter().for_each(|completion| self.conclude(completion));
         for taken in old {
             let kind = timeout_of(now, taken.batch.created, cause.clone());
             self.fail_batch(taken, kind);

@@ -110,18 +110,20 @@ impl Sender {
         let Some(partition) = self.partitions.get_mut(index).and_then(Option::as_mut) else {
             return;
         };
+        let mut failed = Vec::new();
         for taken in &mut partition.in_flight {
             if !taken.batch.is_complete() {
                 taken.batch.may_have_been_written = true;
                 let outcome = Outcome::Failed(taken.batch.error(kind.clone()));
                 self.incomplete.remove(&taken.id);
-                self.actions.push_back(Action::Complete(taken.batch.complete(outcome)));
+                failed.push(taken.batch.complete(outcome));
             }
         }
         let waiting = std::mem::take(&mut partition.waiting);
         if waiting.iter().any(|taken| taken.sequence.is_some()) {
             partition.sequences.suspect_gap();
         }
+        failed.into_iter().for_each(|completion| self.conclude(completion));
         for taken in waiting {
             self.fail_batch(taken, kind.clone());
         }

@@ -233,6 +233,11 @@ impl Metadata {
         }
     }
 
+    /// When everything was answered last.
+    pub(super) fn last_success(&self) -> Option<Instant> {
+        self.last_success
+    }
+
     /// How long it has been asked for in vain.
     pub(super) fn in_vain(&self, now: Instant) -> Duration {
         self.wanted_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))

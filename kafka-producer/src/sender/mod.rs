@@ -18,6 +18,7 @@ mod expire;
 #[cfg(test)]
 mod inspect;
 mod lifecycle;
+mod measure;
 mod members;
 mod metadata;
 mod partitions;
@@ -41,6 +42,7 @@ use kafka_net::{ExponentialBackoff, HostPort};
 
 use crate::accumulator::{MemoryPermit, PartitionQueue, RecordAccumulator};
 use crate::cluster::TopicEntry;
+use crate::metrics::{MetricsConfig, Sensors};
 use crate::sender::connections::{Connections, Outcome, Output};
 use crate::sender::lifecycle::{Flush, Lifecycle};
 use crate::sender::metadata::Metadata;
@@ -70,6 +72,7 @@ pub(crate) struct SenderConfig {
     pub(crate) rebootstrap_after: Option<Duration>,
     pub(crate) connections: ConnectionsConfig,
     pub(crate) metadata: MetadataConfig,
+    pub(crate) metrics: MetricsConfig,
     pub(crate) seed: u64,
 }
 
@@ -106,6 +109,7 @@ pub(crate) struct Sender {
     split_reserve: MemoryPermit,
     timers: Timers,
     actions: VecDeque<Action>,
+    sensors: Arc<Sensors>,
     rng: Rng,
     next_batch: u64,
     /// The latest time that was seen: it never goes back.
@@ -131,6 +135,7 @@ impl Sender {
         Self {
             metadata: Metadata::new(config.metadata.clone()),
             producer_ids: ProducerIds::new(config.is_idempotent),
+            sensors: Arc::new(Sensors::new(config.metrics.clone())),
             rng: Rng::with_seed(config.seed),
             split_reserve: split_reserve.unwrap_or_else(|| accumulator.budget().nothing()),
             config,
@@ -158,6 +163,7 @@ impl Sender {
     /// Takes what happened. Never fails, whatever a broker sends.
     pub(crate) fn handle_event(&mut self, now: Instant, event: Event) {
         let now = self.clamp(now);
+        self.measure_event(now, &event);
         match event {
             Event::Command(command) => self.handle_command(now, command),
             Event::Sealed { batch, body } => self.handle_sealed(now, batch, body),
@@ -214,7 +220,9 @@ impl Sender {
             self.has_news = false;
             self.advance(now);
         }
-        self.actions.pop_front()
+        let action = self.actions.pop_front();
+        self.measure_action(self.now, action.as_ref());
+        action
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is due, and why.
@@ -225,6 +233,11 @@ impl Sender {
     /// Whether it was closed, and has nothing more to do.
     pub(crate) fn is_closed(&self) -> bool {
         matches!(self.lifecycle, Lifecycle::Closed) && self.actions.is_empty()
+    }
+
+    /// What it measures.
+    pub(crate) fn sensors(&self) -> &Arc<Sensors> {
+        &self.sensors
     }
 
     /// How many records failed because the time to close in was over.
@@ -241,6 +254,7 @@ impl Sender {
         self.drain(now);
         self.watch_memory(now);
         self.advance_lifecycle(now);
+        self.measure_turn();
     }
 
     fn on_timer(&mut self, now: Instant, timer: Timer) {
@@ -267,7 +281,8 @@ impl Sender {
 
     fn on_connection(&mut self, now: Instant, broker: kafka_net::BrokerId, outcome: Outcome) {
         match outcome {
-            Outcome::Nothing | Outcome::Ready => {}
+            Outcome::Nothing => {}
+            Outcome::Ready { throttle_ms } => self.sensors.on_throttle(now, throttle_ms),
             Outcome::Lost { requests, reason } => {
                 self.note_unreachable();
                 let why = self.connections.why_lost(broker, &reason);

@@ -1,6 +1,7 @@
 //! Requests on their way, with what has to be remembered until their answer.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use kafka_net::HandshakeRequest;
 use kafka_protocol::messages::{
@@ -17,6 +18,7 @@ use crate::sender::event::BatchId;
 pub(super) struct SentRequest {
     pub(super) version: i16,
     pub(super) kind: SentKind,
+    pub(super) sent_at: Instant,
 }
 
 #[derive(Debug)]

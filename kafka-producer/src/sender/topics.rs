@@ -13,6 +13,7 @@ use crate::ProduceErrorKind;
 use crate::accumulator::QueueClosed;
 use crate::cluster::{ClusterSnapshot, TopicEntry, TopicShared, TopicState};
 use crate::sender::Sender;
+use crate::sender::broker::Broker;
 use crate::sender::partitions::Partition;
 use crate::sender::requests::{MetadataAsked, SentBatch, SentKind};
 use crate::sender::timers::Timer;
@@ -103,6 +104,7 @@ impl Sender {
         let (connections, mut out) = self.io();
         let lost = connections.set_members(now, cluster_id, &members, &mut out);
         self.on_lost_members(now, lost);
+        self.sensors.retain_nodes(|id| self.connections.get(id).is_some_and(Broker::is_in_use));
         let mut states = BTreeMap::new();
         let mut touched = Vec::new();
         for topic in &answer.topics {
@@ -375,6 +377,7 @@ impl Sender {
             }
             self.metadata.forget(&name);
             self.topics.remove(&name);
+            self.sensors.forget_topic(&name);
             self.publish();
             for queue in entry.iter().flat_map(|entry| &entry.queues) {
                 self.retire(queue.id().index, &ProduceErrorKind::PartitionGone);

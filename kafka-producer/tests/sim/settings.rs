@@ -7,6 +7,7 @@ use kafka_net::{ConnectionPolicy, ExponentialBackoff, HostPort};
 use kafka_protocol::records::CompressionOptions;
 
 use crate::accumulator::AccumulatorConfig;
+use crate::metrics::{MetricsConfig, Windows};
 use crate::sender::{ConnectionsConfig, MetadataConfig, SenderConfig};
 use crate::sim::network;
 
@@ -89,6 +90,7 @@ impl Settings {
                 idle_max: Duration::from_secs(300),
                 backoff,
             },
+            metrics: MetricsConfig { client_id: "simulation".into(), windows: Windows::default() },
             seed: self.seed,
         }
     }

@@ -17,6 +17,7 @@ mod interceptors;
 mod leaders;
 mod memory;
 mod metadata;
+mod metrics;
 mod partitioners;
 mod records;
 mod sending;

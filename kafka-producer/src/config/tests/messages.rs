@@ -317,9 +317,9 @@ const CASES: [(Properties<'_>, &str); 41] = [
              the only accepted value is \"use_all_dns_ips\"",
     ),
     (
-        &[("metrics.num.samples", "3")],
-        "property \"metrics.num.samples\" is not built: metrics have no sampling windows and \
-             no levels; the only accepted value is \"2\"",
+        &[("metrics.recording.level", "DEBUG")],
+        "property \"metrics.recording.level\" is not built: all metrics are recorded, and there \
+             are none of other levels; the only accepted value is \"INFO\"",
     ),
     (
         &[("ssl.truststore.location", "/x")],

@@ -46,6 +46,8 @@ fn without_settings_all_is_as_in_kafka() {
         receive_buffer: None,
         adaptive_partitioning: true,
         partitioner_ignore_keys: false,
+        metrics_samples: 2,
+        metrics_sample_window: millis(30_000),
         seed: None,
     };
     assert_eq!(shown(config(&[])), shown(expected));
@@ -169,6 +171,10 @@ fn connection_cases() -> Vec<Case> {
         }),
         (new().metadata_max_idle(millis(5000)), &[("metadata.max.idle.ms", "5000")], |c| {
             c.metadata_max_idle == millis(5000)
+        }),
+        (new().metrics_num_samples(3), &[("metrics.num.samples", "3")], |c| c.metrics_samples == 3),
+        (new().metrics_sample_window(millis(9)), &[("metrics.sample.window.ms", "9")], |c| {
+            c.metrics_sample_window == millis(9)
         }),
         (
             new().metadata_cluster_check_enable(false),

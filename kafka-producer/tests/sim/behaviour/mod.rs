@@ -8,6 +8,7 @@ mod flushing;
 mod leaders;
 mod lingering;
 mod memory;
+mod metrics;
 mod retries;
 mod sequences;
 mod splitting;
