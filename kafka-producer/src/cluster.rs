@@ -33,7 +33,7 @@ pub(crate) enum TopicState {
 }
 
 /// A topic that can be written.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct TopicEntry {
     pub(crate) shared: Arc<TopicShared>,
     /// Zero if the broker does not know ids.
@@ -42,6 +42,8 @@ pub(crate) struct TopicEntry {
     pub(crate) queues: Vec<Arc<PartitionQueue>>,
     /// Indices of the partitions that have a leader, in their order.
     pub(crate) available: Vec<i32>,
+    /// Those of them that keyless records go to; none only if none is available.
+    pub(crate) preferred: Vec<i32>,
     /// Leader of each partition, -1 if it has none.
     pub(crate) leaders: Vec<i32>,
 }

@@ -35,7 +35,8 @@ impl Sticky {
         }
     }
 
-    /// The partition for the next record. Partitions without a leader are chosen only if none has one.
+    /// The partition for the next record: a preferred one. Partitions without a leader are chosen only if
+    /// none has one.
     ///
     /// One that has had its share, and whose batches are all taken, is left before another batch is
     /// begun there: that one would be left half full.
@@ -81,7 +82,7 @@ impl Sticky {
     }
 
     fn choose(&self, topic: &TopicEntry, rules: &StickyRules) -> i32 {
-        let available = &topic.available;
+        let available = &topic.preferred;
         if available.is_empty() {
             let index = self.random_below(topic.queues.len());
             return i32::try_from(index).unwrap_or(0);

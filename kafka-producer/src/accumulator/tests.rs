@@ -35,6 +35,7 @@ fn publish(accumulator: &RecordAccumulator, partitions: i32) -> Vec<Arc<Partitio
         id: kafka_protocol::Uuid::ZERO,
         queues: queues.clone(),
         available: (0..partitions).collect(),
+        preferred: (0..partitions).collect(),
         leaders: vec![1; queues.len()],
     };
     let topics = [(name, TopicState::Known(Arc::new(entry)))];

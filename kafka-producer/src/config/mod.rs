@@ -70,6 +70,10 @@ pub struct ProducerConfig {
     /// Not 0.
     pub(crate) metrics_samples: u32,
     pub(crate) metrics_sample_window: Duration,
+    /// `None` if no partition is left out.
+    pub(crate) partitioner_availability_timeout: Option<Duration>,
+    /// The rack whose leaders come first.
+    pub(crate) partitioner_rack: Option<String>,
     /// Of all random choices; `None` is another one each time.
     pub(crate) seed: Option<u64>,
 }

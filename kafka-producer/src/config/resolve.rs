@@ -56,6 +56,8 @@ pub(super) fn resolve(
         partitioner_ignore_keys: settings.flag("partitioner.ignore.keys")?,
         metrics_samples: u32::try_from(settings.count("metrics.num.samples")?).unwrap_or(u32::MAX),
         metrics_sample_window: settings.duration("metrics.sample.window.ms")?,
+        partitioner_availability_timeout: availability_timeout(settings)?,
+        partitioner_rack: rack(settings)?,
         seed,
     })
 }
@@ -148,6 +150,20 @@ fn client_id(settings: &Settings) -> Result<String, ConfigError> {
         return settings.text("client.id");
     }
     Ok(format!("producer-{}", NEXT.fetch_add(1, Ordering::Relaxed)))
+}
+
+/// Part of adaptive partitioning; 0 is off (KIP-794).
+fn availability_timeout(settings: &Settings) -> Result<Option<Duration>, ConfigError> {
+    let timeout = settings.duration("partitioner.availability.timeout.ms")?;
+    let is_adaptive = settings.flag("partitioner.adaptive.partitioning.enable")?;
+    Ok(Some(timeout).filter(|timeout| is_adaptive && !timeout.is_zero()))
+}
+
+/// A client without a rack is near to nobody (KIP-1123).
+fn rack(settings: &Settings) -> Result<Option<String>, ConfigError> {
+    let is_aware = settings.flag("partitioner.rack.aware")?;
+    let rack = settings.text("client.rack")?;
+    Ok(Some(rack).filter(|rack| is_aware && !rack.is_empty()))
 }
 
 fn linger_ms(settings: &Settings) -> Result<u64, ConfigError> {

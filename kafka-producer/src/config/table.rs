@@ -137,10 +137,10 @@ static PRODUCER: &[Property] = &[
     not_built("metrics.recording.level", String, Some("INFO"), LEVELS),
     built("metrics.sample.window.ms", Long, Some("30000"), AtLeast(0)),
     built("partitioner.adaptive.partitioning.enable", Boolean, Some("true"), Any),
-    not_built("partitioner.availability.timeout.ms", Long, Some("0"), AVAILABILITY),
+    built("partitioner.availability.timeout.ms", Long, Some("0"), AtLeast(0)),
     java_only("partitioner.class", Class, None, PARTITIONER).accepting(&[]),
     built("partitioner.ignore.keys", Boolean, Some("false"), Any),
-    not_built("partitioner.rack.aware", Boolean, Some("false"), RACK),
+    built("partitioner.rack.aware", Boolean, Some("false"), Any),
     // The system adapts a buffer to the path, unless it is told a size.
     built("receive.buffer.bytes", Int, Some("32768"), AtLeast(-1)).defaulting_to("-1"),
     built("reconnect.backoff.max.ms", Long, Some("1000"), AtLeast(0)),
@@ -169,9 +169,7 @@ const INTERCEPTORS: &str = "give an interceptor to ProducerBuilder::interceptor"
 const SERIALIZERS: &str = "use Producer::typed for other types than bytes";
 const REPORTERS: &str = "read the metrics from the producer";
 const LEVELS: &str = "all metrics are recorded, and there are none of other levels";
-const AVAILABILITY: &str = "a partition is chosen no matter how long its leader takes no data";
 const PARTITIONER: &str = "give a partitioner to ProducerBuilder::partitioner";
-const RACK: &str = "partitions are chosen no matter in which rack their leaders are";
 const TRANSACTIONS: &str = "there are no transactions yet";
 
 /// Takes the bytes as they are, which is what a producer of records does.

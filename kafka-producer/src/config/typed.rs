@@ -172,6 +172,24 @@ impl ProducerBuilder {
         self.with("partitioner.adaptive.partitioning.enable", is_enabled)
     }
 
+    /// `partitioner.availability.timeout.ms`: a partition whose leader takes nothing for that long gets no
+    /// records without a key until it does; part of adaptive partitioning (KIP-794). 0, which is off.
+    #[must_use]
+    pub fn partitioner_availability_timeout(self, timeout: Duration) -> Self {
+        self.with("partitioner.availability.timeout.ms", millis(timeout))
+    }
+
+    /// `partitioner.rack.aware` and `client.rack`: records without a key go to partitions whose leader is
+    /// in that rack, if there are any (KIP-1123). `None` is off, the default.
+    #[must_use]
+    pub fn partitioner_rack(self, rack: Option<&str>) -> Self {
+        let builder = self.with("partitioner.rack.aware", rack.is_some());
+        match rack {
+            Some(rack) => builder.set("client.rack", rack),
+            None => builder,
+        }
+    }
+
     /// `partitioner.ignore.keys`: whether a record with a key is placed like one without (KIP-794).
     /// False.
     #[must_use]

@@ -9,7 +9,7 @@ use crate::driver::Driver;
 use crate::error::BuildError;
 use crate::metrics::{MetricsConfig, Windows};
 use crate::producer::Producer;
-use crate::sender::{ConnectionsConfig, MetadataConfig, SenderConfig};
+use crate::sender::{AvailabilityConfig, ConnectionsConfig, MetadataConfig, SenderConfig};
 use crate::{Compression, ConfigError};
 
 impl Producer {
@@ -100,6 +100,10 @@ fn sender_config(config: ProducerConfig) -> SenderConfig {
         metrics: MetricsConfig {
             client_id: config.client_id.as_str().into(),
             windows: Windows::new(config.metrics_samples, config.metrics_sample_window),
+        },
+        availability: AvailabilityConfig {
+            timeout: config.partitioner_availability_timeout,
+            rack: config.partitioner_rack,
         },
         seed: config.seed.unwrap_or_else(|| fastrand::u64(..)),
     }

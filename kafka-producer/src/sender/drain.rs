@@ -88,6 +88,8 @@ impl Sender {
         set_member(&mut self.lingering, index, lingers_until.is_some());
         self.timers.set(Timer::Linger(index), lingers_until);
         let queue_is_due = status.is_some() && lingers_until.is_none();
+        let is_due = queue_is_due || !partition.waiting.is_empty();
+        self.note_due(now, index, is_due);
         if is_compressed {
             self.seal_ahead(index, queue_is_due);
         }
@@ -394,6 +396,7 @@ impl Partition {
         state: ProducerIdState,
     ) -> (PartitionProduceData, SentBatch) {
         taken.batch.attempts += 1;
+        self.untaken_since = None;
         let mut header = taken.batch.body.header();
         if let Some(current) = state.ready() {
             let count = taken.batch.record_count();

@@ -16,7 +16,7 @@ use kafka_protocol::ErrorCode;
 use kafka_protocol::messages::MetadataRequest;
 use kafka_protocol::messages::metadata::MetadataRequestTopic;
 
-use crate::cluster::TopicState;
+use crate::cluster::{TopicEntry, TopicState};
 use crate::sender::requests::MetadataAsked;
 
 /// When metadata is fetched.
@@ -213,6 +213,16 @@ impl Metadata {
         if let Some(topic) = self.topics.get_mut(name) {
             topic.wanted_at = now;
         }
+    }
+
+    /// Takes another entry for a topic, if it is known. Says whether it is.
+    pub(super) fn replace(&mut self, name: &str, entry: &Arc<TopicEntry>) -> bool {
+        let state = self.topics.get_mut(name).and_then(|topic| topic.state.as_mut());
+        if let Some(TopicState::Known(known)) = state {
+            *known = Arc::clone(entry);
+            return true;
+        }
+        false
     }
 
     pub(super) fn forget(&mut self, name: &str) {

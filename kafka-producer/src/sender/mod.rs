@@ -10,6 +10,7 @@
 //! fed any number of times before its actions are taken; that is what makes requests large.
 
 mod answers;
+mod availability;
 mod broker;
 mod connections;
 mod drain;
@@ -29,6 +30,7 @@ mod sequences;
 mod timers;
 mod topics;
 
+pub(crate) use availability::AvailabilityConfig;
 pub(crate) use connections::ConnectionsConfig;
 pub(crate) use event::{Action, BatchId, Command, CommandId, Event, RequestId};
 pub(crate) use metadata::MetadataConfig;
@@ -43,6 +45,7 @@ use kafka_net::{ExponentialBackoff, HostPort};
 use crate::accumulator::{MemoryPermit, PartitionQueue, RecordAccumulator};
 use crate::cluster::TopicEntry;
 use crate::metrics::{MetricsConfig, Sensors};
+use crate::sender::availability::Availability;
 use crate::sender::connections::{Connections, Outcome, Output};
 use crate::sender::lifecycle::{Flush, Lifecycle};
 use crate::sender::metadata::Metadata;
@@ -73,6 +76,7 @@ pub(crate) struct SenderConfig {
     pub(crate) connections: ConnectionsConfig,
     pub(crate) metadata: MetadataConfig,
     pub(crate) metrics: MetricsConfig,
+    pub(crate) availability: AvailabilityConfig,
     pub(crate) seed: u64,
 }
 
@@ -105,6 +109,7 @@ pub(crate) struct Sender {
     unanswered: BTreeMap<RequestId, (kafka_net::ConnectionId, Vec<SentBatch>)>,
     flushes: Vec<Flush>,
     lifecycle: Lifecycle,
+    availability: Availability,
     /// What a batch that is split may take beyond its own memory.
     split_reserve: MemoryPermit,
     timers: Timers,
@@ -150,6 +155,7 @@ impl Sender {
             unanswered: BTreeMap::new(),
             flushes: Vec::new(),
             lifecycle: Lifecycle::Running,
+            availability: Availability::default(),
             timers: Timers::default(),
             actions: VecDeque::new(),
             next_batch: 0,
@@ -252,6 +258,7 @@ impl Sender {
         self.advance_metadata(now);
         self.advance_producer_id(now);
         self.drain(now);
+        self.publish_availability();
         self.watch_memory(now);
         self.advance_lifecycle(now);
         self.measure_turn();
@@ -272,7 +279,9 @@ impl Sender {
             }
             // What they are for is looked at in every turn.
             Timer::Broker(_) | Timer::Metadata | Timer::ProducerId => {}
-            Timer::Linger(index) | Timer::Backoff(index) => self.evaluate(now, index),
+            Timer::Linger(index) | Timer::Backoff(index) | Timer::Availability(index) => {
+                self.evaluate(now, index);
+            }
             Timer::Delivery(index) => self.expire(now, index),
             Timer::Memory => self.accumulator.budget().revoke_stale_grants(),
             Timer::Close => self.force_close(now),

@@ -61,6 +61,10 @@ pub(super) struct Partition {
     pub(super) is_probing: bool,
     /// It is no longer part of the cluster: it ends when nothing of it is in flight.
     pub(super) is_gone: bool,
+    /// Since when it has something to send that its leader does not take.
+    pub(super) untaken_since: Option<Instant>,
+    /// It has had that for too long: keyless records go elsewhere.
+    pub(super) is_left_out: bool,
     /// What went wrong last.
     pub(super) last_error: Option<String>,
 }
@@ -97,6 +101,8 @@ impl Partition {
             listed_at: None,
             is_probing: false,
             is_gone: false,
+            untaken_since: None,
+            is_left_out: false,
             last_error: None,
         }
     }

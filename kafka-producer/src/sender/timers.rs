@@ -22,6 +22,8 @@ pub(crate) enum Timer {
     Linger(usize),
     /// A partition may be tried again.
     Backoff(usize),
+    /// The leader of a partition has taken nothing for too long.
+    Availability(usize),
     /// The oldest batch of a partition is too old.
     Delivery(usize),
     /// Grants of memory that nobody took.

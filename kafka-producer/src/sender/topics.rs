@@ -105,6 +105,7 @@ impl Sender {
         let lost = connections.set_members(now, cluster_id, &members, &mut out);
         self.on_lost_members(now, lost);
         self.sensors.retain_nodes(|id| self.connections.get(id).is_some_and(Broker::is_in_use));
+        self.take_racks(answer);
         let mut states = BTreeMap::new();
         let mut touched = Vec::new();
         for topic in &answer.topics {
@@ -180,8 +181,9 @@ impl Sender {
             partition.is_gone && partition.in_flight.is_empty() && partition.waiting.is_empty()
         });
         if is_over {
-            for timer in [Timer::Linger(index), Timer::Backoff(index), Timer::Delivery(index)] {
-                self.timers.set(timer, None);
+            let timers = [Timer::Linger, Timer::Backoff, Timer::Availability, Timer::Delivery];
+            for timer in timers {
+                self.timers.set(timer(index), None);
             }
             self.nonempty.remove(&index);
             self.lingering.remove(&index);
@@ -248,8 +250,10 @@ impl Sender {
         }
         let leaders: Vec<_> = queues.iter().map(|queue| self.leader_of(queue.id().index)).collect();
         let available = (0..).zip(&leaders).filter(|(_, leader)| **leader >= 0);
-        let available = available.map(|(number, _)| number).collect();
-        let entry = TopicEntry { shared, id: topic.topic_id, queues, available, leaders };
+        let available: Vec<_> = available.map(|(number, _)| number).collect();
+        let preferred = self.preferred(&queues, &available);
+        let id = topic.topic_id;
+        let entry = TopicEntry { shared, id, queues, available, preferred, leaders };
         let entry = Arc::new(entry);
         self.topics.insert(Arc::clone(name), Arc::clone(&entry));
         entry

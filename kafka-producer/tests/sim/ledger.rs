@@ -40,6 +40,11 @@ impl Ledger {
         self.next += 1;
     }
 
+    /// Where the last one that was accepted goes to.
+    pub(super) fn last_partition(&self) -> i32 {
+        self.waiting.last_key_value().expect("a record that waits").1.partition()
+    }
+
     pub(super) fn collect(&mut self) {
         let outcomes = &mut self.outcomes;
         self.waiting.retain(|number, delivery| match delivery.try_result() {

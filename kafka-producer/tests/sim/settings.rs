@@ -8,7 +8,7 @@ use kafka_protocol::records::CompressionOptions;
 
 use crate::accumulator::AccumulatorConfig;
 use crate::metrics::{MetricsConfig, Windows};
-use crate::sender::{ConnectionsConfig, MetadataConfig, SenderConfig};
+use crate::sender::{AvailabilityConfig, ConnectionsConfig, MetadataConfig, SenderConfig};
 use crate::sim::network;
 
 /// What a simulation varies.
@@ -26,6 +26,7 @@ pub(super) struct Settings {
     pub(super) batch_size: usize,
     pub(super) max_request_size: usize,
     pub(super) compression: CompressionOptions,
+    pub(super) availability: AvailabilityConfig,
     pub(super) cluster: MockConfig,
 }
 
@@ -44,6 +45,7 @@ impl Default for Settings {
             batch_size: 1000,
             max_request_size: 64 * 1024,
             compression: CompressionOptions::default(),
+            availability: AvailabilityConfig::default(),
             cluster: MockConfig::new().brokers(3).auto_create(AutoCreate::Immediately),
         }
     }
@@ -91,6 +93,7 @@ impl Settings {
                 backoff,
             },
             metrics: MetricsConfig { client_id: "simulation".into(), windows: Windows::default() },
+            availability: self.availability.clone(),
             seed: self.seed,
         }
     }

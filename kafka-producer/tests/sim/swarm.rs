@@ -7,6 +7,7 @@ use kafka_mock::{AutoCreate, BrokerId, FaultAction, FaultRule, MockConfig};
 use kafka_protocol::records::Compression;
 use kafka_protocol::{ApiKey, ErrorCode};
 
+use crate::sender::AvailabilityConfig;
 use crate::sim::{Settings, Simulation};
 
 /// What one run is made of.
@@ -88,6 +89,10 @@ fn settings(seed: u64, rng: &mut Rng) -> Settings {
         batch_size: rng.usize(1..3000),
         max_request_size: if rng.bool() { 64 * 1024 } else { rng.usize(2_000..10_000) },
         compression: codec.into(),
+        availability: AvailabilityConfig {
+            timeout: rng.bool().then(|| Duration::from_millis(rng.u64(1..2000))),
+            rack: None,
+        },
         cluster: cluster
             .message_max_bytes(rng.usize(1500..10_000))
             .auto_create(if rng.bool() { AutoCreate::Immediately } else { AutoCreate::AsKafka })

@@ -27,6 +27,7 @@ fn topic(waiting: &[usize], available: &[i32]) -> TopicEntry {
         id: kafka_protocol::Uuid::ZERO,
         queues: waiting.iter().enumerate().map(queue).collect(),
         available: available.to_vec(),
+        preferred: available.to_vec(),
         leaders: vec![1; waiting.len()],
     }
 }

@@ -201,7 +201,7 @@ fn errors_in_a_file_tell_the_line() {
 }
 
 /// Settings, and what is told of them.
-const CASES: [(Properties<'_>, &str); 41] = [
+const CASES: [(Properties<'_>, &str); 39] = [
     (&[("linger.mss", "5")], "unknown property \"linger.mss\"; did you mean \"linger.ms\"?"),
     (&[("batch_size", "5")], "unknown property \"batch_size\"; did you mean \"batch.size\"?"),
     (&[("Client-ID", "5")], "unknown property \"Client-ID\"; did you mean \"client.id\"?"),
@@ -300,16 +300,6 @@ const CASES: [(Properties<'_>, &str); 41] = [
         &[("buffer.memory.allocation.strategy", "full")],
         "property \"buffer.memory.allocation.strategy\" is not built: the memory of a batch \
              grows with it, in chunks; the only accepted value is \"incremental\"",
-    ),
-    (
-        &[("partitioner.availability.timeout.ms", "5")],
-        "property \"partitioner.availability.timeout.ms\" is not built: a partition is chosen \
-             no matter how long its leader takes no data; the only accepted value is \"0\"",
-    ),
-    (
-        &[("partitioner.rack.aware", "true")],
-        "property \"partitioner.rack.aware\" is not built: partitions are chosen no matter in \
-             which rack their leaders are; the only accepted value is \"false\"",
     ),
     (
         &[("client.dns.lookup", "resolve_canonical_bootstrap_servers_only")],

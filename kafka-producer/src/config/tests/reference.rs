@@ -50,7 +50,7 @@ fn defaults_of_properties_that_are_built_are_valid() {
     assert!(property("linger.ms").is_some_and(|property| !property.is_secret()));
 }
 
-const BUILT_COUNT: usize = 36;
+const BUILT_COUNT: usize = 38;
 
 /// Name, type and default in `ProducerConfig` of Kafka 4.4.0; no default and null are both `None`.
 const KAFKA: [(&str, &str, Option<&str>); 120] = [

@@ -48,6 +48,8 @@ fn without_settings_all_is_as_in_kafka() {
         partitioner_ignore_keys: false,
         metrics_samples: 2,
         metrics_sample_window: millis(30_000),
+        partitioner_availability_timeout: None,
+        partitioner_rack: None,
         seed: None,
     };
     assert_eq!(shown(config(&[])), shown(expected));
@@ -159,6 +161,25 @@ fn batch_cases() -> Vec<Case> {
         (new().buffer_memory(9), &[("buffer.memory", "9")], |c| c.buffer_memory == 9),
         (new().max_request_size(9), &[("max.request.size", "9")], |c| c.max_request_size == 9),
         (new().max_block(millis(9)), &[("max.block.ms", "9")], |c| c.max_block == millis(9)),
+        (
+            new().partitioner_availability_timeout(millis(9)),
+            &[("partitioner.availability.timeout.ms", "9")],
+            |c| c.partitioner_availability_timeout == Some(millis(9)),
+        ),
+        (
+            new().partitioner_rack(Some("b")),
+            &[("partitioner.rack.aware", "true"), ("client.rack", "b")],
+            |c| c.partitioner_rack.as_deref() == Some("b"),
+        ),
+        (new().partitioner_rack(None), &[("client.rack", "b")], |c| c.partitioner_rack.is_none()),
+        (
+            new().partitioner_adaptive_partitioning_enable(false),
+            &[
+                ("partitioner.adaptive.partitioning.enable", "false"),
+                ("partitioner.availability.timeout.ms", "9"),
+            ],
+            |c| c.partitioner_availability_timeout.is_none(),
+        ),
     ]
 }
 

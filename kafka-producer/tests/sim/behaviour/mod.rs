@@ -9,6 +9,7 @@ mod leaders;
 mod lingering;
 mod memory;
 mod metrics;
+mod partitioning;
 mod retries;
 mod sequences;
 mod splitting;
