@@ -151,8 +151,11 @@ impl Sender {
         let (connections, mut out) = self.io();
         let lost = connections.close_all(now, &mut out);
         self.on_lost(now, lost, "the producer was closed");
+        self.lose_unanswered(now);
         self.lifecycle = Lifecycle::Closed;
         self.timers = super::Timers::default();
+        // Nobody waits for what is still being compressed.
+        self.sealing.clear();
     }
 }
 

@@ -168,6 +168,9 @@ impl Sender {
 
     /// Takes what happened. Never fails, whatever a broker sends.
     pub(crate) fn handle_event(&mut self, now: Instant, event: Event) {
+        if self.lifecycle == Lifecycle::Closed {
+            return;
+        }
         let now = self.clamp(now);
         self.measure_event(now, &event);
         match event {
@@ -253,6 +256,10 @@ impl Sender {
 
     /// The duties of one turn, in Kafka's order.
     fn advance(&mut self, now: Instant) {
+        // Its last turn may have left work for another.
+        if self.lifecycle == Lifecycle::Closed {
+            return;
+        }
         self.lose_unanswered(now);
         self.look_at_queues(now);
         self.advance_metadata(now);
