@@ -222,9 +222,11 @@ impl Sender {
 
     /// What is to be done next; `None` when there is nothing more to do now.
     pub(crate) fn poll_action(&mut self, now: Instant) -> Option<Action> {
-        // One turn may leave work for another: what failed makes room for what is behind it.
-        while self.actions.is_empty() && self.has_news {
-            let now = now.max(self.now);
+        let now = now.max(self.now);
+        let is_due = |timers: &Timers| timers.next().is_some_and(|(at, _)| at <= now);
+        // One turn may leave work for another: what failed makes room for what is behind it, and what
+        // it was told too late is due already.
+        while self.actions.is_empty() && (self.has_news || is_due(&self.timers)) {
             self.handle_timeout(now);
             self.has_news = false;
             self.advance(now);

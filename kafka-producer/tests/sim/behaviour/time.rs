@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use kafka_mock::FaultAction;
 
-use super::{MS, one_partition, produce};
+use super::{MS, one_partition, produce, warmed_up};
 use crate::ProduceErrorKind;
+use crate::accumulator::Attempt;
+use crate::record::Record;
+use crate::sender::Event;
 use crate::sim::{Settings, Simulation};
 
 #[test]
@@ -46,4 +49,20 @@ fn an_in_flight_record_that_times_out_may_have_been_written() {
     let ledger = simulation.finish();
     assert_eq!(ledger.successes() + ledger.failures().len(), 3);
     assert!(ledger.failures()[0].may_have_been_written());
+}
+
+#[test]
+fn a_record_that_the_sender_hears_of_too_late_has_failed_when_it_waits_again() {
+    let mut simulation = warmed_up(one_partition());
+    simulation.network.is_stalled = true;
+    // Accepted while the machine falls asleep: the sender is told of it after that.
+    let record = Record { partition: Some(0), ..Record::new("orders", b"late") };
+    let (now, attempt) = (simulation.both_clocks(), &mut Attempt::default());
+    let delivery = simulation.accumulator.try_append(now, &record, attempt).unwrap();
+    simulation.now += simulation.settings.delivery_timeout;
+    simulation.sender.handle_event(simulation.now, Event::RecordsReady);
+    simulation.drain();
+    assert!(delivery.is_done());
+    let (next, timer) = simulation.sender.poll_timeout().unwrap();
+    assert!(next > simulation.now, "{timer:?}");
 }
