@@ -111,7 +111,8 @@ impl Metadata {
         if self.is_in_flight || self.topics.is_empty() {
             return None;
         }
-        let allowed = self.last_attempt.map_or(now, |last| last + self.backoff);
+        let pause = self.backoff.max(PAUSE);
+        let allowed = self.last_attempt.map_or(now, |last| last + pause);
         if self.is_stale || !self.new.is_empty() {
             // A topic that was never asked for does not wait for the errors of others.
             let is_free = !self.new.is_empty() && self.error.is_none();
@@ -264,5 +265,34 @@ impl Metadata {
         self.last_attempt = Some(now);
         self.backoff = self.config.backoff.delay(self.attempts, rng);
         self.attempts = self.attempts.saturating_add(1);
+    }
+}
+
+/// Between two fetches records have their turn, whatever `retry.backoff.ms` and `metadata.max.age.ms`
+/// are: with one request in flight they would wait for ever.
+const PAUSE: Duration = Duration::from_millis(1);
+
+#[cfg(all(test, not(kafka_loom)))]
+mod tests {
+    use super::*;
+    use crate::testing::start;
+
+    #[test]
+    fn what_is_always_due_is_not_asked_for_at_once_again() {
+        let never = Duration::ZERO;
+        let backoff = ExponentialBackoff::new(never, never);
+        let config = MetadataConfig { age_max: never, idle_max: Duration::MAX, backoff };
+        let (mut metadata, now, rng) = (Metadata::new(config), start(), &mut Rng::with_seed(1));
+        metadata.want(now, &"orders".into());
+        assert_eq!(metadata.due_at(now), Some(now));
+        for error in [ErrorCode::NONE, ErrorCode::LEADER_NOT_AVAILABLE] {
+            let (_, asked) = metadata.request(now);
+            let answer = [("orders".into(), TopicState::Failed(error))];
+            metadata.succeed(now, &asked, answer.into(), rng);
+            assert!(metadata.due_at(now).is_some_and(|due| due > now), "{error}");
+        }
+        let _ = metadata.request(now);
+        metadata.fail(now, "the connection was lost", rng);
+        assert!(metadata.due_at(now).is_some_and(|due| due > now));
     }
 }
