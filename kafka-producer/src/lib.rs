@@ -66,6 +66,11 @@ mod delivery;
 #[cfg(feature = "tokio")]
 mod driver;
 mod error;
+/// For the fuzzer, which is another crate.
+#[cfg(any(fuzzing, all(test, not(kafka_loom))))]
+#[doc(hidden)]
+#[path = "../tests/fuzzing/mod.rs"]
+pub mod fuzzing;
 mod interceptor;
 mod mailbox;
 mod metrics;

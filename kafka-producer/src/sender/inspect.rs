@@ -1,4 +1,4 @@
-//! What a simulation wants to know of a sender after each step.
+//! What a test wants to know of a sender, and what it has it believe.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,39 +10,6 @@ use crate::sender::requests::MetadataAsked;
 use crate::sender::sequences::Sequence;
 
 impl Sender {
-    /// Most batches of one partition that are unanswered.
-    pub(crate) fn partition_in_flight_max(&self) -> usize {
-        self.partitions
-            .iter()
-            .flatten()
-            .map(|partition| partition.in_flight.len())
-            .max()
-            .unwrap_or(0)
-    }
-
-    /// What a sender that has nothing to do should not have.
-    pub(crate) fn leftovers(&self) -> Vec<String> {
-        let mut found = Vec::new();
-        let mut check = |name: &str, count: usize| {
-            if count > 0 {
-                found.push(format!("{count} {name}"));
-            }
-        };
-        check("with records", self.nonempty.len());
-        check("lingering", self.lingering.len());
-        check("sealing", self.sealing.len());
-        check("incomplete", self.incomplete.len());
-        check("unwritten", self.unanswered.len());
-        check("flushes", self.flushes.len());
-        let partitions = self.partitions.iter().flatten();
-        check("gone", partitions.clone().filter(|partition| partition.is_gone).count());
-        check("waiting", partitions.clone().map(|partition| partition.waiting.len()).sum());
-        check("in flight", partitions.map(|partition| partition.in_flight.len()).sum());
-        let reserve = self.split_reserve.bytes();
-        check("bytes", self.accumulator.budget().used() - reserve);
-        found
-    }
-
     /// An answer about all its topics, as if they had been asked for.
     pub(crate) fn hear_metadata(&mut self, now: Instant, answer: &MetadataResponse) {
         let now = self.clamp(now);

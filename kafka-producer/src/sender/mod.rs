@@ -18,6 +18,8 @@ mod event;
 mod expire;
 #[cfg(test)]
 mod inspect;
+#[cfg(any(test, fuzzing))]
+mod leftovers;
 mod lifecycle;
 mod measure;
 mod members;

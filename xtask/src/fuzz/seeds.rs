@@ -39,6 +39,10 @@ fn seeds(golden: &Path, target: &str) -> Result<Vec<Seed>> {
             batches(golden, "")
         }
         "kafka_codec" => streams(golden),
+        "sender_events" => {
+            let seed = |&(name, steps): &(&str, &str)| (name.to_owned(), steps.as_bytes().to_vec());
+            Ok(SENDER_EVENTS.iter().map(seed).collect())
+        }
         "record_batches" => {
             let batches = batches(golden, "")?;
             let pair = |((first, one), (second, two)): (&Seed, &Seed)| {
@@ -141,6 +145,24 @@ fn bytes(hex: &str) -> Option<Vec<u8>> {
         .map(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok())
         .collect()
 }
+
+/// What may happen to a producer, as the page of `kafka-producer/tests/fuzzing/` says.
+const SENDER_EVENTS: [(&str, &str); 14] = [
+    ("written", "0000000000 x0g a40e g a50a40a42e g p6 a40e gf"),
+    ("step-by-step", "0000000000 x0 r00 o0 w0 i00 i00 o0 i00 a42e i00 w0 i00 a40e i00 p6 n"),
+    ("leader-moves", "0000000000 x2g a00a10a20e i0160 l02 ng a00e i05601123 ng"),
+    ("other-brokers", "0000000000 x2g l<01 pg a00a10e g l=01 x3 g l?00 x3 g c00 ng"),
+    ("retries", "0100000000 x0g a40e i01700 ng a40e i0130 ng a40e i01-0 ng"),
+    ("sequences", "0000000000 x0g a40eg a40a42e i01]0 ng a40eg a40e i01k0 ng a40e i01^0 ng"),
+    ("too-large", "0000000000 x0g a42a42a42a42e i01:0 ng a42a43a42e i01:0 i01:0 ng"),
+    ("record-errors", "0000000000 x0g a40a40a40e i01W<210 g a40a40e i01W81011 g"),
+    ("compressed", "8000000000 x2g a03e s00 gi00 a04a14e s01 s00 s10 ng f a00e gng"),
+    ("unanswered", "4500000000 x0g a42e w0 a42a42e c00 ng a42e p7 p8 ng f a40e z1"),
+    ("recreated", "0000000000 x0g a40e l700 x0g l500 l600 x0 i0830 g a40eg l:03 x0g l;00 x0g"),
+    ("full-memory", "0000005000 x0g a43a43a43a43e y04 ng y04 y10 b3 b3 ng y04y04 p4 ng ng"),
+    ("throttled", "0000000001 x0g a40e i02:0 a40e p6 ng i0380 ng d000a5 ng j00012ab ng r01 r03"),
+    ("closing", "030200000? x2g a00a10f a20 z2 u00 u10 u20 u30 u40 u50 n g t6 a00"),
+];
 
 /// Longest seed in bytes: libFuzzer makes inputs as long as the longest, and long ones are slow.
 const SEED_LEN_MAX: usize = 16 * 1024;
