@@ -401,7 +401,7 @@ impl Sender {
 
     fn rebootstrap_if_in_vain(&mut self, now: Instant) {
         let after = self.config.rebootstrap_after;
-        let is_in_vain = after.is_some_and(|after| self.metadata.in_vain(now) >= after);
+        let is_in_vain = after.is_some_and(|after| self.metadata.in_vain(now) > after);
         if is_in_vain && !self.connections.has_bootstrap() {
             self.rebootstrap(now);
         }

@@ -27,6 +27,7 @@ pub(super) struct Settings {
     pub(super) max_request_size: usize,
     pub(super) compression: CompressionOptions,
     pub(super) availability: AvailabilityConfig,
+    pub(super) rebootstrap_after: Duration,
     pub(super) cluster: MockConfig,
 }
 
@@ -46,6 +47,7 @@ impl Default for Settings {
             max_request_size: 64 * 1024,
             compression: CompressionOptions::default(),
             availability: AvailabilityConfig::default(),
+            rebootstrap_after: Duration::from_secs(300),
             cluster: MockConfig::new().brokers(3).auto_create(AutoCreate::Immediately),
         }
     }
@@ -79,7 +81,7 @@ impl Settings {
             retry_backoff: backoff,
             is_idempotent: self.is_idempotent,
             is_compressed: self.compression != CompressionOptions::default(),
-            rebootstrap_after: Some(Duration::from_secs(300)),
+            rebootstrap_after: Some(self.rebootstrap_after),
             connections: ConnectionsConfig {
                 client_id: "simulation".into(),
                 policy: ConnectionPolicy::default(),

@@ -93,6 +93,7 @@ fn settings(seed: u64, rng: &mut Rng) -> Settings {
             timeout: rng.bool().then(|| Duration::from_millis(rng.u64(1..2000))),
             rack: None,
         },
+        rebootstrap_after: Duration::from_secs(300),
         cluster: cluster
             .message_max_bytes(rng.usize(1500..10_000))
             .auto_create(if rng.bool() { AutoCreate::Immediately } else { AutoCreate::AsKafka })

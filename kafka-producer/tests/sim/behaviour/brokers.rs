@@ -1,5 +1,7 @@
 //! Brokers that are away, busy, or cannot be talked to.
 
+use std::time::Duration;
+
 use kafka_mock::{FaultAction, FaultRule};
 use kafka_protocol::ApiKey;
 
@@ -19,6 +21,19 @@ fn a_busy_broker_is_not_given_up_for_the_bootstrap_servers() {
     // Needs metadata, which nobody can be asked for yet.
     simulation.try_send("others", Some(0), 100);
     simulation.run_for(MS * 5000);
+    assert_eq!(simulation.network.attempts, attempts);
+    assert_eq!(simulation.finish().successes(), 2);
+}
+
+/// `metadata.recovery.rebootstrap.trigger.ms=0`: at once, but not before anything went wrong.
+#[test]
+fn without_patience_the_bootstrap_servers_are_asked_only_after_a_failure() {
+    let mut settings = Settings { rebootstrap_after: Duration::ZERO, ..one_partition() };
+    settings.cluster = settings.cluster.brokers(1);
+    let mut simulation = warmed_up(settings);
+    let attempts = simulation.network.attempts;
+    simulation.send("others", 0, 100);
+    simulation.run_for(MS * 1000);
     assert_eq!(simulation.network.attempts, attempts);
     assert_eq!(simulation.finish().successes(), 2);
 }
