@@ -201,6 +201,12 @@ impl BrokerConnection {
         }
     }
 
+    /// Lets generations begin above this one, of an earlier connection to the same broker whose events
+    /// may still come. Before the first attempt.
+    pub fn begin_above(&mut self, generation: u32) {
+        self.generation = self.generation.max(generation);
+    }
+
     /// Takes what happened, and says what to do. An event that means nothing in the current state has
     /// no effect.
     pub fn handle_event(

@@ -81,6 +81,7 @@ fn sender_config(config: ProducerConfig) -> SenderConfig {
         retry_backoff: config.retry_backoff,
         is_idempotent: config.enable_idempotence,
         is_compressed: config.compression.codec() != Compression::None,
+        is_zstd: config.compression.codec() == Compression::Zstd,
         rebootstrap_after: match config.metadata_recovery {
             MetadataRecovery::Rebootstrap { trigger } => Some(trigger),
             MetadataRecovery::None => None,

@@ -1,6 +1,6 @@
 //! What an answer means for each batch that the request carried, and what it means that none came.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use kafka_net::{BrokerId, ConnectionId, DisconnectReason};
 use kafka_protocol::messages::ProduceResponse;
@@ -28,22 +28,7 @@ impl Sender {
     ) {
         let latency = now.saturating_duration_since(request.sent_at);
         match request.decode(frame) {
-            Ok(answer) => {
-                let throttle = answer.throttle_ms();
-                self.sensors.on_throttle(now, throttle);
-                let (connections, mut out) = self.io();
-                connections.throttle(now, broker, throttle, &mut out);
-                match answer {
-                    Answer::Metadata(asked, answer) => {
-                        self.on_metadata(now, broker, &asked, &answer);
-                    }
-                    Answer::InitProducerId(answer) => self.on_producer_id(now, &answer),
-                    Answer::Produce(batches, answer, version) => {
-                        self.sensors.on_latency(now, broker, latency);
-                        self.on_produce(now, batches, answer, version);
-                    }
-                }
-            }
+            Ok(answer) => self.on_read(now, broker, answer, latency),
             Err(refused) => {
                 let (request, error) = *refused;
                 let reason = error.map_or(DisconnectReason::Closed, DisconnectReason::Garbled);
@@ -52,6 +37,28 @@ impl Sender {
                 let why = self.connections.why_lost(broker, &reason);
                 self.on_lost(now, vec![request], &why);
                 self.on_connection(now, broker, outcome);
+            }
+        }
+    }
+
+    /// An answer was read.
+    pub(super) fn on_read(
+        &mut self,
+        now: Instant,
+        broker: BrokerId,
+        answer: Answer,
+        latency: Duration,
+    ) {
+        let throttle = answer.throttle_ms();
+        self.sensors.on_throttle(now, throttle);
+        let (connections, mut out) = self.io();
+        connections.throttle(now, broker, throttle, &mut out);
+        match answer {
+            Answer::Metadata(asked, answer) => self.on_metadata(now, broker, &asked, &answer),
+            Answer::InitProducerId(answer) => self.on_producer_id(now, &answer),
+            Answer::Produce(batches, answer, version) => {
+                self.sensors.on_latency(now, broker, latency);
+                self.on_produce(now, batches, answer, version);
             }
         }
     }
@@ -157,7 +164,7 @@ impl Sender {
 
     fn on_batch_written(&mut self, answer: &PartitionProduceResponse, taken: Taken, index: usize) {
         if let Some(partition) = self.partition(index) {
-            partition.on_acknowledged();
+            partition.on_acknowledged(taken.id);
         }
         let is_set = |value: &i64| *value >= 0;
         // Of a batch that it has already a broker says the time of the latest record instead.
@@ -212,14 +219,14 @@ impl Sender {
         match verdict {
             // Told already; only its sequence is of interest.
             Verdict::Duplicate => {
-                partition.on_acknowledged();
+                partition.on_acknowledged(taken.id);
                 self.complete(
                     taken,
                     Outcome::Written { first_offset: None, log_append_time: None },
                 );
             }
             _ if taken.batch.is_complete() => {
-                partition.sequences.suspect_gap();
+                partition.sequences.suspect_gap(taken.id);
                 self.incomplete.remove(&taken.id);
             }
             Verdict::Retry { renumber } => {
@@ -230,7 +237,7 @@ impl Sender {
             }
             Verdict::Split => self.split(now, sent, taken),
             Verdict::Fail => {
-                partition.sequences.suspect_gap();
+                partition.sequences.suspect_gap(taken.id);
                 self.refuse(taken, answer, what);
             }
         }
@@ -244,12 +251,12 @@ impl Sender {
         let Some(partition) = self.partition(index) else { return };
         partition.last_error = Some(why.to_owned());
         if taken.batch.is_complete() {
-            partition.sequences.suspect_gap();
+            partition.sequences.suspect_gap(taken.id);
             self.incomplete.remove(&taken.id);
         } else if taken.batch.attempts <= retries && !partition.is_gone {
             self.retry(now, sent, taken);
         } else {
-            partition.sequences.suspect_gap();
+            partition.sequences.suspect_gap(taken.id);
             self.fail_batch(taken, ProduceErrorKind::Disconnected { reason: why.to_owned() });
         }
         self.evaluate(now, index);
@@ -341,7 +348,7 @@ impl Sender {
         let Some(mut taken) = self.take_answered(sent) else { return };
         taken.batch.attempts -= 1;
         if let Some(partition) = self.partition(sent.queue.index) {
-            partition.sequences.suspect_gap();
+            partition.sequences.suspect_gap(taken.id);
         }
         self.fail_batch(taken, kind.clone());
         self.evaluate(now, sent.queue.index);
@@ -376,7 +383,8 @@ impl Sender {
 }
 
 impl Partition {
-    fn on_acknowledged(&mut self) {
+    fn on_acknowledged(&mut self, batch: BatchId) {
+        self.sequences.settle_gap(batch);
         (self.is_probing, self.last_error, self.backoff_until) = (false, None, None);
     }
 }

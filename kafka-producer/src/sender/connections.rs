@@ -74,6 +74,9 @@ pub(super) struct Connections {
     pub(super) brokers: BTreeMap<BrokerId, Broker>,
     pub(super) next_request: u64,
     pub(super) next_bootstrap: i32,
+    /// The latest connection to a broker that was forgotten: should it come back, its connections must
+    /// not be taken for those of before.
+    pub(super) generations: u32,
     pub(super) cluster_id: Option<KafkaString>,
 }
 
@@ -84,6 +87,7 @@ impl Connections {
             brokers: BTreeMap::new(),
             next_request: 0,
             next_bootstrap: -1,
+            generations: 0,
             cluster_id: None,
         }
     }
@@ -211,9 +215,11 @@ impl Connections {
         let mut config =
             HandshakeConfig::new().client_software(SOFTWARE, env!("CARGO_PKG_VERSION"));
         let Some(broker) = self.brokers.get_mut(&id) else { return Outcome::Nothing };
-        if self.config.cluster_check {
-            let node = (id.0 >= 0).then_some(id.0);
-            config = config.expect_broker(node.and(self.cluster_id.clone()), node);
+        // Brokers refuse one without the other.
+        if let Some(cluster_id) = self.cluster_id.clone().filter(|_| self.config.cluster_check) {
+            if id.0 >= 0 {
+                config = config.expect_broker(Some(cluster_id), Some(id.0));
+            }
         }
         config = config.api_versions_max(broker.connection.api_versions_max());
         broker.handshake = Some(Handshake::new(config));
@@ -326,6 +332,8 @@ impl Connections {
         let duration = Duration::from_millis(u64::try_from(ms).unwrap_or(0)).min(THROTTLE_MAX);
         if let Some(broker) = self.brokers.get_mut(&id).filter(|_| !duration.is_zero()) {
             broker.connection.throttle(now, duration);
+            // It held its answers back that long already: that is none of their time.
+            broker.in_flight.extend(duration);
             self.set_timers(now, id, out);
         }
     }

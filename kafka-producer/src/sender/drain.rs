@@ -275,7 +275,11 @@ impl Sender {
         let version = match self.produce_version(broker, ids_known) {
             Ok(version) => version,
             Err(error) => {
-                let kind = ProduceErrorKind::UnsupportedVersion(error.to_string());
+                let mut what = format!("{}: {error}", self.connections.place(broker));
+                if self.config.is_zstd {
+                    what.push_str(ZSTD);
+                }
+                let kind = ProduceErrorKind::UnsupportedVersion(what);
                 batches.iter().for_each(|batch| self.fail_sent(now, batch, &kind));
                 return None;
             }
@@ -356,8 +360,9 @@ impl Sender {
         use kafka_protocol::Request;
         let versions = self.connections.versions(broker).cloned().unwrap_or_default();
         let ours = ProduceRequest::STABLE_VERSIONS;
+        let min = if self.config.is_zstd { ours.min.max(FIRST_WITH_ZSTD) } else { ours.min };
         let max = if ids_known { ours.max } else { ours.max.min(LAST_WITH_NAMES) };
-        versions.negotiate_within::<ProduceRequest>(VersionRange::new(ours.min, max))
+        versions.negotiate_within::<ProduceRequest>(VersionRange::new(min, max))
     }
 }
 
@@ -444,5 +449,8 @@ fn set_member(set: &mut std::collections::BTreeSet<usize>, index: usize, is_memb
 
 /// Batches of a partition that are compressed or being compressed before they can be sent.
 const SEALED_AHEAD: usize = 2;
+/// The first version of Produce whose batches may be compressed with zstd (KIP-110).
+const FIRST_WITH_ZSTD: i16 = 7;
+const ZSTD: &str = " (compression.type=zstd is read by brokers of Kafka 2.1 and newer)";
 /// The last version of Produce with topic names; then ids (KIP-516).
 const LAST_WITH_NAMES: i16 = 12;

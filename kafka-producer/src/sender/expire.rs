@@ -42,7 +42,7 @@ impl Sender {
         partition.waiting.extend(young);
         for taken in &old {
             if taken.sequence.is_some() {
-                partition.sequences.suspect_gap();
+                partition.sequences.suspect_gap(taken.id);
             }
         }
         expired.into_iter().for_each(|completion| self.conclude(completion));
@@ -57,10 +57,14 @@ impl Sender {
     fn cause(&self, index: usize) -> Option<String> {
         let partition = self.partitions.get(index).and_then(Option::as_ref)?;
         let (topic, number) = (partition.queue.topic(), partition.queue.partition());
-        let Some(leader) = partition.leader else {
-            let why = match self.metadata.refused(topic) {
-                Some(error) => format!("the broker answered {}", explained(error)),
-                None => format!("{topic}-{number} has no leader"),
+        let leader = partition.leader.filter(|leader| self.connections.get(*leader).is_some());
+        let Some(leader) = leader else {
+            let why = match (self.metadata.refused(topic), partition.leader) {
+                (Some(error), _) => format!("the broker answered {}", explained(error)),
+                (None, None) => format!("{topic}-{number} has no leader"),
+                (None, Some(gone)) => {
+                    format!("broker {gone}, the leader of {topic}-{number}, is not known any more")
+                }
             };
             let error = self.metadata.error.as_ref();
             return Some(error.map_or(why.clone(), |error| format!("{why}, and {error}")));

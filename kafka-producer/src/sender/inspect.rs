@@ -3,10 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use kafka_protocol::messages::MetadataResponse;
+use kafka_net::{ConnectionId, CorrelationError, CorrelationId};
+use kafka_protocol::messages::produce::{
+    NodeEndpoint, PartitionProduceResponse, TopicProduceResponse,
+};
+use kafka_protocol::messages::{MetadataResponse, ProduceResponse};
 
 use crate::sender::Sender;
-use crate::sender::requests::MetadataAsked;
+use crate::sender::requests::{Answer, MetadataAsked, SentKind, SentRequest};
 use crate::sender::sequences::Sequence;
 
 impl Sender {
@@ -19,10 +23,68 @@ impl Sender {
         self.on_metadata(now, kafka_net::BrokerId(1), &asked, answer);
     }
 
+    /// An answer to the oldest Produce request of some broker, or of the one that was asked for this
+    /// partition: the same for each partition. The cluster must not give one as well.
+    pub(crate) fn hear_produce(
+        &mut self,
+        now: Instant,
+        partition: Option<i32>,
+        answer: &PartitionProduceResponse,
+        nodes: Vec<NodeEndpoint>,
+        throttle_ms: i32,
+    ) -> ConnectionId {
+        let now = self.clamp(now);
+        let is_it = |request: &SentRequest| match &request.kind {
+            SentKind::Produce(sent) => {
+                partition.is_none_or(|number| sent.iter().any(|batch| batch.partition == number))
+            }
+            _ => false,
+        };
+        let mut brokers = self.connections.brokers.iter_mut();
+        let oldest = brokers.find(|(_, broker)| broker.in_flight.iter().next().is_some_and(is_it));
+        let (id, broker) = oldest.expect("a request is in flight");
+        let (id, connection) = (*id, broker.connection_id());
+        let number = match broker.in_flight.complete(CorrelationId(-1)) {
+            Err(CorrelationError::OutOfOrder { expected, .. }) => expected,
+            other => panic!("{other:?}"),
+        };
+        let request = broker.in_flight.complete(number).expect("it is the oldest");
+        let SentKind::Produce(batches) = request.kind else { panic!("it is Produce") };
+        let responses = batches.iter().map(|sent| TopicProduceResponse {
+            name: (&*sent.topic).into(),
+            topic_id: sent.topic_id,
+            partition_responses: vec![PartitionProduceResponse {
+                index: sent.partition,
+                ..answer.clone()
+            }],
+            ..Default::default()
+        });
+        let answer = ProduceResponse {
+            responses: responses.collect(),
+            node_endpoints: nodes,
+            throttle_time_ms: throttle_ms,
+            ..Default::default()
+        };
+        let answer = Answer::Produce(batches, answer, request.version);
+        self.on_read(now, id, answer, now.saturating_duration_since(request.sent_at));
+        connection
+    }
+
     /// Back to the bootstrap servers.
     pub(crate) fn begin_anew(&mut self, now: Instant) {
         let now = self.clamp(now);
         self.rebootstrap(now);
+    }
+
+    /// Whether it knows the bootstrap servers alone.
+    pub(crate) fn is_bootstrapping(&self) -> bool {
+        self.connections.has_bootstrap()
+    }
+
+    pub(crate) fn known_leader(&self, topic: &str, partition: usize) -> Option<i32> {
+        let queue = self.topics.get(topic)?.queues.get(partition)?.id();
+        let partition = self.partitions.get(queue.index)?.as_ref()?;
+        partition.leader.map(|leader| leader.0)
     }
 
     pub(crate) fn broker_count(&self) -> usize {

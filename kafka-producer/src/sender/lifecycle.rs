@@ -120,8 +120,8 @@ impl Sender {
             }
         }
         let waiting = std::mem::take(&mut partition.waiting);
-        if waiting.iter().any(|taken| taken.sequence.is_some()) {
-            partition.sequences.suspect_gap();
+        if let Some(last) = waiting.iter().rfind(|taken| taken.sequence.is_some()) {
+            partition.sequences.suspect_gap(last.id);
         }
         failed.into_iter().for_each(|completion| self.conclude(completion));
         for taken in waiting {

@@ -17,8 +17,7 @@ impl Connections {
         for address in servers {
             let id = BrokerId(self.next_bootstrap);
             self.next_bootstrap = self.next_bootstrap.checked_sub(1).unwrap_or(-1);
-            self.brokers
-                .insert(id, Broker::new(now, id, address.clone(), self.config.in_flight_max));
+            self.insert(now, id, address);
         }
     }
 
@@ -47,9 +46,6 @@ impl Connections {
             broker.is_member = false;
             // Answers that are due are waited for.
             if broker.in_flight.is_empty() {
-                lost.extend(self.close(now, id, out));
-            }
-            if id.0 < 0 && self.brokers.get(&id).is_some_and(|b| b.in_flight.is_empty()) {
                 lost.extend(self.remove(now, id, out));
             }
         }
@@ -75,10 +71,7 @@ impl Connections {
                     out.actions.push_back(action.into());
                 }
             }
-            None => {
-                self.brokers
-                    .insert(id, Broker::new(now, id, address.clone(), self.config.in_flight_max));
-            }
+            None => self.insert(now, id, address),
         }
         self.set_timers(now, id, out);
         lost
@@ -99,6 +92,11 @@ impl Connections {
             }
         }
         lost
+    }
+
+    /// Whether a broker is one of the cluster, as far as is known.
+    pub(super) fn is_member(&self, id: BrokerId) -> bool {
+        self.brokers.get(&id).is_some_and(|broker| broker.is_member)
     }
 
     /// Whether some broker of the cluster is connected, ready or not for one more request.
@@ -147,10 +145,18 @@ impl Connections {
         broker.map_or(id.to_string(), |broker| broker.connection.address().to_string())
     }
 
-    /// Closes a connection to an address to begin with, and forgets it.
+    fn insert(&mut self, now: Instant, id: BrokerId, address: &HostPort) {
+        let mut broker = Broker::new(now, id, address.clone(), self.config.in_flight_max);
+        broker.connection.begin_above(self.generations);
+        self.brokers.insert(id, broker);
+    }
+
+    /// Closes a connection, and forgets its broker.
     fn remove(&mut self, now: Instant, id: BrokerId, out: &mut Output<'_>) -> Vec<SentRequest> {
         let lost = self.close(now, id, out);
-        self.brokers.remove(&id);
+        if let Some(broker) = self.brokers.remove(&id) {
+            self.generations = self.generations.max(broker.connection_id().generation);
+        }
         self.clear_timers(id, out);
         lost
     }

@@ -42,6 +42,10 @@ pub(super) struct Metadata {
     /// Asked for because of an error.
     is_stale: bool,
     is_in_flight: bool,
+    /// What is under way was asked for because of an error.
+    is_doubt_in_flight: bool,
+    /// The answer told something that was not known.
+    has_news: bool,
     /// When the last fetch began or ended.
     last_attempt: Option<Instant>,
     last_success: Option<Instant>,
@@ -63,6 +67,19 @@ struct Topic {
     wanted_at: Instant,
 }
 
+impl Topic {
+    /// Whether this is not what was known before, leaders aside.
+    fn is_news(&self, state: &TopicState) -> bool {
+        match (&self.state, state) {
+            (Some(TopicState::Known(old)), TopicState::Known(new)) => {
+                old.id != new.id || old.queues.len() != new.queues.len()
+            }
+            (Some(TopicState::Failed(old)), TopicState::Failed(new)) => old != new,
+            _ => true,
+        }
+    }
+}
+
 impl Metadata {
     pub(super) fn new(config: MetadataConfig) -> Self {
         Self {
@@ -72,6 +89,8 @@ impl Metadata {
             version: 0,
             is_stale: false,
             is_in_flight: false,
+            is_doubt_in_flight: false,
+            has_news: false,
             last_attempt: None,
             last_success: None,
             attempts: 0,
@@ -139,6 +158,7 @@ impl Metadata {
             allow_auto_topic_creation: true,
             ..MetadataRequest::default()
         };
+        self.is_doubt_in_flight = is_full && self.is_stale;
         if is_full {
             self.is_stale = false;
         }
@@ -180,7 +200,9 @@ impl Metadata {
             let Some(topic) = self.topics.get_mut(name) else { continue };
             self.new.remove(name);
             let unknown = TopicState::Failed(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
-            topic.state = Some(answer.remove(name).unwrap_or(unknown));
+            let state = answer.remove(name).unwrap_or(unknown);
+            self.has_news |= topic.is_news(&state);
+            topic.state = Some(state);
             must_repeat |= match &topic.state {
                 Some(TopicState::Known(entry)) => entry.available.len() < entry.queues.len(),
                 Some(TopicState::Failed(error)) => error.is_retriable(),
@@ -191,14 +213,20 @@ impl Metadata {
             self.last_success = Some(now);
         }
         self.last_success.get_or_insert(now);
-        if must_repeat {
+        // An error asked for it, and may ask again and again for what does not change.
+        let is_in_vain = self.is_doubt_in_flight && !std::mem::take(&mut self.has_news);
+        if must_repeat || is_in_vain {
             self.back_off(now, rng);
         } else {
             self.attempts = 0;
-            // Errors may ask again and again for what does not change.
             self.backoff = self.config.backoff.delay(0, rng);
             self.last_attempt = Some(now);
         }
+    }
+
+    /// The answer that is being read tells another leader.
+    pub(super) fn note_news(&mut self) {
+        self.has_news = true;
     }
 
     /// Topics that nobody has waited for of late. Whether somebody sends to them is not known here.

@@ -42,7 +42,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use kafka_net::{ExponentialBackoff, HostPort};
+use kafka_net::{DisconnectReason, ExponentialBackoff, HandshakeError, HostPort};
 
 use crate::accumulator::{MemoryPermit, PartitionQueue, RecordAccumulator};
 use crate::cluster::TopicEntry;
@@ -72,6 +72,8 @@ pub(crate) struct SenderConfig {
     pub(crate) is_idempotent: bool,
     /// Batches are sealed before they are sent.
     pub(crate) is_compressed: bool,
+    /// Batches are compressed with zstd, which the oldest brokers cannot read (KIP-110).
+    pub(crate) is_zstd: bool,
     /// Go back to the bootstrap servers when no broker can be reached, or metadata was wanted in vain
     /// for that long (KIP-899, KIP-1102).
     pub(crate) rebootstrap_after: Option<Duration>,
@@ -307,6 +309,10 @@ impl Sender {
                 self.note_unreachable();
                 let why = self.connections.why_lost(broker, &reason);
                 self.on_lost(now, requests, &why);
+                // Another one answers there than metadata say (KIP-1242).
+                if let DisconnectReason::Handshake(HandshakeError::WrongBroker) = reason {
+                    self.rebootstrap_as_told(now);
+                }
             }
             Outcome::Answered { request, frame } => self.on_answer(now, broker, request, frame),
         }

@@ -102,9 +102,9 @@ impl Sender {
             }
             return;
         }
-        self.on_producer_id_failed(now, &explained(error));
-        if matches!(error, ErrorCode::CLUSTER_AUTHORIZATION_FAILED | ErrorCode::UNSUPPORTED_VERSION)
-        {
+        let what = if error.is_none() { NO_ID.to_owned() } else { explained(error) };
+        self.on_producer_id_failed(now, &what);
+        if is_refusal(error) {
             self.fail_everything(now, &ProduceErrorKind::Broker { error, message: None });
         }
     }
@@ -157,3 +157,16 @@ impl Sender {
         }
     }
 }
+
+/// What only somebody else can change. Other errors are tried again; Kafka's own client gives up for
+/// good at those that it does not expect.
+fn is_refusal(error: ErrorCode) -> bool {
+    matches!(
+        error,
+        ErrorCode::CLUSTER_AUTHORIZATION_FAILED
+            | ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+            | ErrorCode::UNSUPPORTED_VERSION
+    )
+}
+
+const NO_ID: &str = "the broker answered with a producer id that is none";

@@ -79,7 +79,7 @@ impl SentRequest {
             SentKind::Handshake(_) => Err(Box::new((self, None))),
             SentKind::Metadata(asked) => {
                 match decode_response::<MetadataRequest>(frame, version, &limits) {
-                    Ok((_, answer)) => Ok(Answer::Metadata(asked, answer)),
+                    Ok((_, answer)) => Ok(Answer::Metadata(asked, believable(answer, version))),
                     Err(error) => Err(Box::new((
                         Self { kind: SentKind::Metadata(asked), ..self },
                         Some(error),
@@ -105,6 +105,17 @@ impl SentRequest {
     }
 }
 
+/// Brokers of before Kafka 2.4 may tell an older leader under a newer epoch (KAFKA-9212): their epochs
+/// are not looked at.
+fn believable(mut answer: MetadataResponse, version: i16) -> MetadataResponse {
+    if version < FIRST_WITH_TRUE_EPOCHS {
+        for partition in answer.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+            partition.leader_epoch = -1;
+        }
+    }
+    answer
+}
+
 impl Answer {
     /// How long the broker wants no requests, in ms (KIP-219).
     pub(super) fn throttle_ms(&self) -> i32 {
@@ -115,3 +126,6 @@ impl Answer {
         }
     }
 }
+
+/// The first version of Metadata whose leader epochs are those of its leaders.
+const FIRST_WITH_TRUE_EPOCHS: i16 = 9;

@@ -16,6 +16,8 @@
 //! has it. It is sent again as it is. If the broker has it, it says so; if a sequence before it is
 //! missing it answers OUT_OF_ORDER, and then neither this batch nor a later one can be there.
 
+use crate::sender::event::BatchId;
+
 /// Id and epoch, always used together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ProducerId {
@@ -86,8 +88,8 @@ pub(crate) struct PartitionSequences {
 enum Gap {
     #[default]
     None,
-    /// A batch ended without being acknowledged: later ones may be refused.
-    Suspected,
+    /// Batches ended without being acknowledged, this one as the last: later ones may be refused.
+    Suspected { last: BatchId },
     /// The broker refused the oldest batch for its sequence: nothing that waits is there.
     Confirmed,
 }
@@ -111,9 +113,18 @@ impl PartitionSequences {
     }
 
     /// A batch ended, and nobody knows whether its sequence was used.
-    pub(super) fn suspect_gap(&mut self) {
-        if self.gap == Gap::None {
-            self.gap = Gap::Suspected;
+    pub(super) fn suspect_gap(&mut self, batch: BatchId) {
+        self.gap = match self.gap {
+            Gap::None => Gap::Suspected { last: batch },
+            Gap::Suspected { last } => Gap::Suspected { last: last.max(batch) },
+            Gap::Confirmed => Gap::Confirmed,
+        };
+    }
+
+    /// A batch was acknowledged, so those before it were written as well.
+    pub(super) fn settle_gap(&mut self, batch: BatchId) {
+        if matches!(self.gap, Gap::Suspected { last } if last < batch) {
+            self.gap = Gap::None;
         }
     }
 
@@ -125,7 +136,11 @@ impl PartitionSequences {
     /// Whether to go on under another epoch, once nothing is on the wire. `is_certain` says that no
     /// batch that waits with a sequence may have been written.
     pub(super) fn must_renumber(&self, is_certain: bool) -> bool {
-        self.gap == Gap::Confirmed || self.gap == Gap::Suspected && is_certain
+        match self.gap {
+            Gap::None => false,
+            Gap::Suspected { .. } => is_certain,
+            Gap::Confirmed => true,
+        }
     }
 
     /// The sequence of the next batch.
@@ -160,6 +175,10 @@ mod tests {
 
     const P: ProducerId = ProducerId { id: 7, epoch: 0 };
 
+    fn batch(taken: u64) -> BatchId {
+        BatchId { taken, first_record: 0 }
+    }
+
     #[test]
     fn sequences_wrap_to_zero() {
         assert_eq!(Sequence(0).advance(3), Sequence(3));
@@ -189,19 +208,32 @@ mod tests {
     #[test]
     fn a_batch_that_may_be_there_keeps_its_sequence_until_the_broker_misses_one_before_it() {
         let mut sequences = PartitionSequences::default();
-        sequences.suspect_gap();
+        sequences.suspect_gap(batch(1));
         assert!(sequences.may_repeat() && !sequences.must_renumber(false));
         assert!(sequences.must_renumber(true));
         sequences.confirm_gap();
-        sequences.suspect_gap();
+        sequences.suspect_gap(batch(2));
+        sequences.settle_gap(batch(3));
         assert!(!sequences.may_repeat() && sequences.must_renumber(false));
+    }
+
+    #[test]
+    fn only_a_batch_behind_the_gap_shows_that_there_is_none() {
+        let mut sequences = PartitionSequences::default();
+        sequences.assign(P, 1);
+        sequences.suspect_gap(batch(4));
+        sequences.suspect_gap(batch(2));
+        sequences.settle_gap(batch(3));
+        assert!(sequences.needs_bump(P));
+        sequences.settle_gap(batch(5));
+        assert!(!sequences.needs_bump(P) && sequences.may_assign(P, false));
     }
 
     #[test]
     fn a_broken_partition_waits_for_another_epoch() {
         let mut sequences = PartitionSequences::default();
         sequences.assign(P, 5);
-        sequences.suspect_gap();
+        sequences.suspect_gap(batch(1));
         assert!(sequences.needs_bump(P) && !sequences.may_assign(P, true));
         assert!(!sequences.needs_bump(ProducerId { epoch: 1, ..P }));
     }

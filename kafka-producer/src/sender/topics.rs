@@ -12,6 +12,7 @@ use kafka_protocol::{BrokerVersions, ErrorCode, Uuid};
 use crate::ProduceErrorKind;
 use crate::accumulator::QueueClosed;
 use crate::cluster::{ClusterSnapshot, TopicEntry, TopicShared, TopicState};
+use crate::error::explained;
 use crate::sender::Sender;
 use crate::sender::broker::Broker;
 use crate::sender::partitions::Partition;
@@ -92,12 +93,17 @@ impl Sender {
         answer: &MetadataResponse,
     ) {
         if answer.error_code == ErrorCode::REBOOTSTRAP_REQUIRED {
-            self.on_metadata_failed(now, &answer.error_code.to_string());
-            return self.rebootstrap(now);
+            self.on_metadata_failed(now, &explained(answer.error_code));
+            return self.rebootstrap_as_told(now);
         }
         let members = members(answer);
         if members.is_empty() {
-            let why = format!("{} names no broker in its metadata", self.connections.place(broker));
+            let place = self.connections.place(broker);
+            let why = if answer.error_code.is_none() {
+                format!("{place} names no broker in its metadata")
+            } else {
+                format!("{place} answered {}", explained(answer.error_code))
+            };
             return self.on_metadata_failed(now, &why);
         }
         let cluster_id = answer.cluster_id.clone();
@@ -106,6 +112,7 @@ impl Sender {
         self.on_lost_members(now, lost);
         self.sensors.retain_nodes(|id| self.connections.get(id).is_some_and(Broker::is_in_use));
         self.take_racks(answer);
+        self.unlist_from_forgotten(now);
         let mut states = BTreeMap::new();
         let mut touched = Vec::new();
         for topic in &answer.topics {
@@ -147,6 +154,10 @@ impl Sender {
         if hint.leader_id < 0 || hint.leader_epoch < 0 {
             return;
         }
+        let partition = self.partition(sent.queue.index).filter(|p| p.queue.id() == sent.queue);
+        if partition.is_none_or(|partition| hint.leader_epoch <= partition.leader_epoch) {
+            return;
+        }
         let leader = BrokerId(hint.leader_id);
         let node = nodes.iter().find(|node| node.node_id == hint.leader_id);
         let address = node.and_then(|node| address(node.host.as_str(), node.port));
@@ -155,14 +166,11 @@ impl Sender {
             let lost = connections.set_address(now, leader, &address, &mut out);
             self.on_lost_members(now, lost);
         }
-        if self.connections.get(leader).is_none() {
+        if !self.connections.is_member(leader) {
             return;
         }
-        let partition = self.partition(sent.queue.index).filter(|p| p.queue.id() == sent.queue);
-        if let Some(partition) = partition {
-            if hint.leader_epoch > partition.leader_epoch {
-                partition.set_leader(Some(leader), hint.leader_epoch);
-            }
+        if let Some(partition) = self.partition(sent.queue.index) {
+            partition.set_leader(Some(leader), hint.leader_epoch);
         }
     }
 
@@ -196,6 +204,19 @@ impl Sender {
     fn on_lost_members(&mut self, now: Instant, lost: Vec<super::requests::SentRequest>) {
         if !lost.is_empty() {
             self.on_lost(now, lost, "the broker is no longer at this address");
+        }
+    }
+
+    /// Partitions on the list of a broker that was forgotten have to be listed anew.
+    fn unlist_from_forgotten(&mut self, now: Instant) {
+        for index in 0..self.partitions.len() {
+            let listed_at = self.partition(index).and_then(|partition| partition.listed_at);
+            if listed_at.is_some_and(|broker| self.connections.get(broker).is_none()) {
+                if let Some(partition) = self.partition(index) {
+                    partition.listed_at = None;
+                }
+                self.evaluate(now, index);
+            }
         }
     }
 
@@ -265,20 +286,23 @@ impl Sender {
         topic_id: Uuid,
         queues: &[Arc<crate::accumulator::PartitionQueue>],
     ) {
+        // A leader that the answer does not describe is none.
+        let leader = Some(BrokerId(answer.leader_id)).filter(|id| self.connections.is_member(*id));
         let number = usize::try_from(answer.partition_index).ok();
         let index = number.and_then(|number| queues.get(number)).map(|queue| queue.id().index);
         let Some(partition) = index.and_then(|index| self.partition(index)) else { return };
-        let is_stale = answer.leader_epoch >= 0
-            && answer.leader_epoch < partition.leader_epoch
-            && partition.topic_id == topic_id;
+        // Between one id and another there may have been an answer without: an id is believed.
+        let is_another = !topic_id.is_zero() && topic_id != partition.topic_id;
         partition.topic_id = topic_id;
-        if is_stale {
+        let epoch = answer.leader_epoch;
+        if is_another {
+            partition.leader_epoch = epoch;
+        } else if epoch >= 0 && epoch < partition.leader_epoch {
             return;
         }
-        let leader = (answer.error_code.is_none() || answer.leader_id >= 0)
-            .then_some(BrokerId(answer.leader_id))
-            .filter(|leader| leader.0 >= 0);
-        partition.set_leader(leader, answer.leader_epoch);
+        if partition.set_leader(leader, epoch) {
+            self.metadata.note_news();
+        }
     }
 
     /// A topic was deleted and created again: what was never sent goes to the new one, the rest ends
@@ -407,19 +431,37 @@ impl Sender {
         }
     }
 
+    /// A broker says that what is known of the cluster is of no use (KIP-1102): it may be another
+    /// cluster by now, so no connection and no leader is of any.
+    pub(super) fn rebootstrap_as_told(&mut self, now: Instant) {
+        if self.config.rebootstrap_after.is_none() {
+            return;
+        }
+        let (connections, mut out) = self.io();
+        let lost = connections.close_all(now, &mut out);
+        self.on_lost(now, lost, "a broker asked for a rebootstrap");
+        for partition in self.partitions.iter_mut().flatten() {
+            partition.set_leader(None, partition.leader_epoch);
+        }
+        self.rebootstrap(now);
+    }
+
     /// Begins again with the bootstrap servers (KIP-899).
     pub(super) fn rebootstrap(&mut self, now: Instant) {
-        tracing::info!("no known broker can be asked: back to the bootstrap servers");
+        tracing::info!("back to the bootstrap servers");
         let (connections, mut out) = self.io();
         let lost = connections.forget_members(now, &mut out);
         self.on_lost_members(now, lost);
         self.connections.add_bootstrap(now, &self.config.bootstrap_servers);
         self.metadata.make_stale(now);
+        // They can be asked at once: nothing that could be waited for says so.
+        self.has_news = true;
     }
 }
 
 impl Partition {
-    fn set_leader(&mut self, leader: Option<BrokerId>, epoch: i32) {
+    /// `true` if that is news.
+    fn set_leader(&mut self, leader: Option<BrokerId>, epoch: i32) -> bool {
         if self.leader != leader && self.leader.is_some() {
             self.is_probing |= !self.in_flight.is_empty() || !self.waiting.is_empty();
         }
@@ -427,7 +469,9 @@ impl Partition {
         if epoch > self.leader_epoch {
             self.backoff_until = None;
         }
+        let before = (self.leader, self.leader_epoch);
         (self.leader, self.leader_epoch) = (leader, epoch.max(self.leader_epoch));
+        before != (self.leader, self.leader_epoch)
     }
 }
 

@@ -66,6 +66,7 @@ impl Settings {
             retry_backoff: backoff,
             is_idempotent,
             is_compressed: compression != Compression::None,
+            is_zstd: false,
             rebootstrap_after: rebootstrap_after[usize::from(fetching / 4)].map(millis),
             connections: ConnectionsConfig {
                 client_id: "fuzz".into(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kafka_mock::MockCluster;
+use kafka_protocol::messages::produce::{NodeEndpoint, PartitionProduceResponse};
 use kafka_protocol::records::Compressor;
 
 use crate::accumulator::{AppendError, Attempt, Now, QueueClosed, RecordAccumulator};
@@ -298,6 +299,20 @@ impl Simulation {
         let is_within = of_one <= self.settings.in_flight_max.min(5);
         let is_ordered = self.settings.is_idempotent || self.settings.in_flight_max == 1;
         assert!(is_within || !is_ordered, "seed {seed:#x}: {of_one} of one partition in flight");
+    }
+
+    /// Answers the oldest Produce request of a broker, of any or of one that was asked for this
+    /// partition; the cluster has to swallow its own answer.
+    pub(super) fn answer_produce(
+        &mut self,
+        partition: Option<i32>,
+        answer: &PartitionProduceResponse,
+        nodes: Vec<NodeEndpoint>,
+        throttle_ms: i32,
+    ) {
+        let connection = self.sender.hear_produce(self.now, partition, answer, nodes, throttle_ms);
+        self.network.note_answer(connection);
+        self.run_for(Duration::ZERO);
     }
 
     /// Remembers what is in the logs of a topic that is about to go.

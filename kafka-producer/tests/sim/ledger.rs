@@ -87,6 +87,13 @@ impl Ledger {
         self.outcomes.values().filter(|accepted| accepted.outcome.is_ok()).count()
     }
 
+    /// Successes whose offset is not known.
+    pub(super) fn without_offset(&self) -> usize {
+        let successes =
+            self.outcomes.values().filter_map(|accepted| accepted.outcome.as_ref().ok());
+        successes.filter(|metadata| metadata.offset.is_none()).count()
+    }
+
     pub(super) fn failures(&self) -> Vec<&ProduceError> {
         self.outcomes.values().filter_map(|accepted| accepted.outcome.as_ref().err()).collect()
     }

@@ -25,6 +25,10 @@ pub(super) struct Network {
     /// Nothing that is sent leaves the client.
     pub(super) is_stalled: bool,
     held: Vec<(ConnectionId, RequestId, Frame)>,
+    /// Whether `localhost` resolves.
+    pub(super) has_names: bool,
+    /// How often a name was looked up.
+    pub(super) lookups: u64,
     /// How often somebody tried to connect.
     pub(super) attempts: u64,
     brokers: Vec<BrokerId>,
@@ -69,6 +73,8 @@ impl Network {
             latency_max: Duration::from_millis(4),
             is_stalled: false,
             held: Vec::new(),
+            has_names: true,
+            lookups: 0,
             attempts: 0,
             brokers,
         }
@@ -89,7 +95,9 @@ impl Network {
     }
 
     pub(super) fn resolve(&mut self, now: Instant, connection: ConnectionId, address: &HostPort) {
-        let to = address.ip().map(|ip| vec![SocketAddr::new(ip, address.port())]);
+        self.lookups += 1;
+        let is_known = self.has_names && address.host() == "localhost";
+        let to = is_known.then(|| vec![SocketAddr::from(([127, 0, 0, 1], address.port()))]);
         let addresses = to.ok_or_else(|| "no such host".to_owned());
         self.schedule(now, Parcel::Event(Event::Resolved { connection, addresses }));
     }
@@ -148,6 +156,13 @@ impl Network {
         let bytes = frame.into_bytes();
         self.schedule_at(at, Parcel::Request(connection, number, bytes.slice(4..)));
         self.schedule_at(now, Parcel::Event(Event::Written { connection, request }));
+    }
+
+    /// A request was answered otherwise.
+    pub(super) fn note_answer(&mut self, connection: ConnectionId) {
+        if let Some(link) = self.links.get_mut(&connection) {
+            link.unanswered -= 1;
+        }
     }
 
     /// Sends what could not leave.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kafka_mock::{AutoCreate, MockCluster, MockConfig};
 use kafka_net::{ConnectionPolicy, ExponentialBackoff, HostPort};
-use kafka_protocol::records::CompressionOptions;
+use kafka_protocol::records::{Compression, CompressionOptions};
 
 use crate::accumulator::AccumulatorConfig;
 use crate::metrics::{MetricsConfig, Windows};
@@ -27,7 +27,8 @@ pub(super) struct Settings {
     pub(super) max_request_size: usize,
     pub(super) compression: CompressionOptions,
     pub(super) availability: AvailabilityConfig,
-    pub(super) rebootstrap_after: Duration,
+    pub(super) rebootstrap_after: Option<Duration>,
+    pub(super) bootstrap_host: &'static str,
     pub(super) cluster: MockConfig,
 }
 
@@ -47,7 +48,8 @@ impl Default for Settings {
             max_request_size: 64 * 1024,
             compression: CompressionOptions::default(),
             availability: AvailabilityConfig::default(),
-            rebootstrap_after: Duration::from_secs(300),
+            rebootstrap_after: Some(Duration::from_secs(300)),
+            bootstrap_host: "127.0.0.1",
             cluster: MockConfig::new().brokers(3).auto_create(AutoCreate::Immediately),
         }
     }
@@ -68,8 +70,8 @@ impl Settings {
     pub(super) fn sender(&self, cluster: &MockCluster) -> SenderConfig {
         let backoff = ExponentialBackoff::new(Duration::from_millis(100), Duration::from_secs(1));
         let servers = cluster.brokers().into_iter().take(2);
-        let servers =
-            servers.map(|b| HostPort::new("127.0.0.1", i32::from(network::port_of(b))).unwrap());
+        let servers = servers
+            .map(|b| HostPort::new(self.bootstrap_host, network::port_of(b).into()).unwrap());
         SenderConfig {
             bootstrap_servers: servers.collect(),
             acks: self.acks,
@@ -81,7 +83,8 @@ impl Settings {
             retry_backoff: backoff,
             is_idempotent: self.is_idempotent,
             is_compressed: self.compression != CompressionOptions::default(),
-            rebootstrap_after: Some(self.rebootstrap_after),
+            is_zstd: self.compression.codec() == Compression::Zstd,
+            rebootstrap_after: self.rebootstrap_after,
             connections: ConnectionsConfig {
                 client_id: "simulation".into(),
                 policy: ConnectionPolicy::default(),

@@ -93,7 +93,8 @@ fn settings(seed: u64, rng: &mut Rng) -> Settings {
             timeout: rng.bool().then(|| Duration::from_millis(rng.u64(1..2000))),
             rack: None,
         },
-        rebootstrap_after: Duration::from_secs(300),
+        rebootstrap_after: Some(Duration::from_secs(300)),
+        bootstrap_host: "127.0.0.1",
         cluster: cluster
             .message_max_bytes(rng.usize(1500..10_000))
             .auto_create(if rng.bool() { AutoCreate::Immediately } else { AutoCreate::AsKafka })

@@ -242,6 +242,18 @@ fn each_attempt_has_a_generation_of_its_own() {
 }
 
 #[test]
+fn a_broker_that_comes_back_has_generations_above_those_of_before() {
+    let mut before = Subject::at(ConnectionState::Ready);
+    let mut after = Subject::new("kafka:9092");
+    after.connection.begin_above(before.connection.id().generation);
+    after.connect();
+    assert!(!after.connection.is_current(before.connection.id()));
+    before.on(ConnectionEvent::Close);
+    after.connection.begin_above(0);
+    assert!(after.connection.id().generation > before.connection.id().generation);
+}
+
+#[test]
 fn a_throttle_never_gets_shorter_and_survives_a_reconnect() {
     let mut subject = Subject::at(ConnectionState::Ready);
     let now = subject.now;

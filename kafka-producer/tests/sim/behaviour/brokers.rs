@@ -28,7 +28,7 @@ fn a_busy_broker_is_not_given_up_for_the_bootstrap_servers() {
 /// `metadata.recovery.rebootstrap.trigger.ms=0`: at once, but not before anything went wrong.
 #[test]
 fn without_patience_the_bootstrap_servers_are_asked_only_after_a_failure() {
-    let mut settings = Settings { rebootstrap_after: Duration::ZERO, ..one_partition() };
+    let mut settings = Settings { rebootstrap_after: Some(Duration::ZERO), ..one_partition() };
     settings.cluster = settings.cluster.brokers(1);
     let mut simulation = warmed_up(settings);
     let attempts = simulation.network.attempts;
