@@ -12,6 +12,11 @@ pub(crate) use std::sync::{
     atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering},
 };
 
+#[cfg(not(kafka_loom))]
+pub(crate) use arc_swap::ArcSwap;
+
+#[cfg(kafka_loom)]
+pub(crate) use self::arc_swap::ArcSwap;
 #[cfg(kafka_loom)]
 pub(crate) use self::once_lock::OnceLock;
 #[allow(unused_imports, reason = "one list, whatever the crate uses of it today")]
@@ -55,6 +60,30 @@ mod once_lock {
             self.value.set(value)?;
             self.set.store(true, Ordering::Release);
             Ok(())
+        }
+    }
+}
+
+/// What loom does not see happen it tries in one order only: a lock that it sees, around what is swapped.
+#[cfg(kafka_loom)]
+mod arc_swap {
+    use super::{Arc, Mutex, lock};
+
+    #[derive(Debug, Default)]
+    pub(crate) struct ArcSwap<T>(Mutex<Arc<T>>);
+
+    impl<T> ArcSwap<T> {
+        pub(crate) fn load(&self) -> Arc<T> {
+            self.load_full()
+        }
+
+        pub(crate) fn load_full(&self) -> Arc<T> {
+            Arc::clone(&lock(&self.0))
+        }
+
+        pub(crate) fn store(&self, value: Arc<T>) {
+            // In a statement of its own: the old one is dropped without the lock.
+            let _old = std::mem::replace(&mut *lock(&self.0), value);
         }
     }
 }

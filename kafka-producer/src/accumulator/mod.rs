@@ -17,7 +17,6 @@ pub(crate) use sticky::{Sticky, StickyRules};
 
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use kafka_protocol::ErrorCode;
 
 use crate::accumulator::queue::{QueueRefusal, Queued, record_size_max};
@@ -26,7 +25,7 @@ use crate::cluster::{ClusterSnapshot, ClusterWaiters, TopicEntry, TopicState};
 use crate::delivery::Delivery;
 use crate::partitioner::partition_for_key;
 use crate::record::Record;
-use crate::sync::{Arc, Mutex, lock};
+use crate::sync::{Arc, ArcSwap, Mutex, lock};
 use crate::wake::WakeFlag;
 
 /// The time, read once a call.
@@ -309,5 +308,7 @@ impl From<QueueRefusal> for AppendError {
     }
 }
 
+#[cfg(all(test, kafka_loom))]
+mod loom_tests;
 #[cfg(all(test, not(kafka_loom)))]
 mod tests;
