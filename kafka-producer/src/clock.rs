@@ -18,13 +18,13 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn new() -> Self {
-        let clock = Self { start: Instant::now(), start_ms: AtomicI64::new(0) };
+        let clock = Self { start: now(), start_ms: AtomicI64::new(0) };
         clock.synchronize();
         clock
     }
 
     pub(crate) fn now(&self) -> Now {
-        let monotonic = Instant::now();
+        let monotonic = now();
         let since = monotonic.saturating_duration_since(self.start);
         let start_ms = self.start_ms.load(Ordering::Relaxed);
         Now { monotonic, timestamp_ms: start_ms.saturating_add(as_millis(since)) }
@@ -33,10 +33,15 @@ impl Clock {
     /// Takes over what the system says the time of day is.
     pub(crate) fn synchronize(&self) {
         let today = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let since = Instant::now().saturating_duration_since(self.start);
+        let since = now().saturating_duration_since(self.start);
         let start_ms = as_millis(today).saturating_sub(as_millis(since));
         self.start_ms.store(start_ms, Ordering::Relaxed);
     }
+}
+
+/// The time as tokio has it, so that a paused clock is one.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
 
 fn as_millis(duration: Duration) -> i64 {

@@ -1,12 +1,10 @@
 //! Joins the sender to sockets and to the clock. No decision is made here.
 
-#![expect(clippy::disallowed_methods, reason = "the driver is where time comes from")]
-
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kafka_net::{
     ConnectionId, DisconnectReason, KafkaCodec, QueueLimits, SocketOptions, Transport,
@@ -19,6 +17,7 @@ use tokio::time::Sleep;
 
 use crate::accumulator::QueueClosed;
 use crate::callbacks::CallbackRunner;
+use crate::clock;
 use crate::error::DRIVER_DIED;
 use crate::producer::Shared;
 use crate::sender::{Action, BatchId, Event, RequestId, Sender};
@@ -79,10 +78,10 @@ impl Driver {
     pub(crate) async fn run(mut self) {
         tracing::debug!("Starting Kafka producer I/O thread.");
         let mut sleep = Box::pin(tokio::time::sleep(Duration::ZERO));
-        let mut synchronized = Instant::now();
+        let mut synchronized = clock::now();
         let mut is_closing = false;
         loop {
-            while let Some(action) = self.sender.poll_action(Instant::now()) {
+            while let Some(action) = self.sender.poll_action(clock::now()) {
                 self.apply(action);
             }
             if self.sender.is_closed() {
@@ -90,15 +89,15 @@ impl Driver {
             }
             let at = self.sender.poll_timeout().map_or(synchronized + IDLE, |(at, _)| at);
             sleep.as_mut().reset(at.min(synchronized + IDLE).into());
-            let (began, mut io) = (Instant::now(), Duration::ZERO);
+            let (began, mut io) = (clock::now(), Duration::ZERO);
             poll_fn(|cx| {
-                let began = Instant::now();
+                let began = clock::now();
                 let polled = self.poll(cx, sleep.as_mut());
-                io += began.elapsed();
+                io += clock::now().saturating_duration_since(began);
                 polled
             })
             .await;
-            let now = Instant::now();
+            let now = clock::now();
             let waited = now.saturating_duration_since(began).saturating_sub(io);
             self.guard.shared.sensors.on_select(now, waited, io);
             for event in self.io.events.drain(..) {
@@ -129,7 +128,7 @@ impl Driver {
         poll_fn(|cx| {
             // Whoever closes again may have less time.
             while accumulator.wake().poll(cx).is_ready() {}
-            let now = Instant::now();
+            let now = clock::now();
             let is_over = mailbox.callbacks_until(now).is_some_and(|until| {
                 sleep.as_mut().reset(until.into());
                 until <= now || sleep.as_mut().poll(cx).is_ready()
