@@ -46,6 +46,8 @@ impl<'a> Waiting<'a> {
         record: &Record<'_>,
         attempt: &mut Attempt,
     ) -> Result<(), SendError> {
+        // Memory that was granted is given back first: others may be waiting for it.
+        drop(attempt.permit.take());
         match error {
             AppendError::MemoryFull { needed } => {
                 self.on_metadata();
@@ -76,8 +78,6 @@ impl<'a> Waiting<'a> {
     ) -> Result<(), SendError> {
         let budget = self.shared.accumulator.budget();
         let total = budget.total();
-        // Given back first: others may be waiting for it.
-        drop(attempt.permit.take());
         let topic = || record.topic.to_owned();
         if needed > total {
             let property = "buffer.memory";
@@ -206,3 +206,28 @@ fn closed_error(why: Option<QueueClosed>) -> SendError {
 
 /// Kafka's limit for topic names.
 const TOPIC_LEN_MAX: usize = 249;
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Waker};
+
+    use super::*;
+    use crate::Producer;
+
+    /// The topic went while the send waited for memory.
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_metadata_keeps_no_memory_that_was_granted() {
+        let builder = Producer::builder().bootstrap_servers("localhost:9092");
+        let (producer, _task) = builder.build_with_task().unwrap();
+        let shared = &producer.handle.shared;
+        let budget = shared.accumulator.budget();
+        let before = budget.used();
+        let mut attempt = Attempt::default();
+        attempt.permit = budget.try_acquire(1000);
+        let record = Record::new("orders", "a");
+        let mut waiting = Waiting::new(shared, Duration::from_secs(60));
+        let mut wait = pin!(waiting.wait_for(AppendError::UnknownTopic, &record, &mut attempt));
+        assert!(wait.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert_eq!(budget.used(), before);
+    }
+}
