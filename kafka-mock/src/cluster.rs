@@ -3,13 +3,16 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use kafka_protocol::ApiKey;
 use kafka_protocol::messages::FetchRequest;
 
 use crate::batch::BatchChecks;
-use crate::connections::{Connections, Reply, ReplyAction, SlotId};
+use crate::connections::{Connections, Reply, ReplyAction, SlotId, after};
 use crate::faults::{Faults, Subject, Verdict, damage};
 use crate::handlers::{self, Answer, Call};
 use crate::journal::{CloseReason, Journal, RequestFate, RequestRecord};
+use crate::links::Links;
+use crate::quotas::ProducerQuotas;
 use crate::request::{DecodedFrame, FrameDecoder, RequestBody};
 use crate::state::ClusterState;
 use crate::{BrokerId, ConnectionId, MockConfig};
@@ -36,6 +39,8 @@ pub struct MockCluster {
     pub(crate) connections: Connections,
     pub(crate) faults: Faults,
     pub(crate) journal: Journal,
+    pub(crate) quotas: ProducerQuotas,
+    pub(crate) links: Links,
     waiting: Vec<WaitingFetch>,
 }
 
@@ -56,6 +61,8 @@ impl MockCluster {
             connections: Connections::default(),
             faults: Faults::default(),
             journal: Journal::new(config.request_log_max),
+            quotas: ProducerQuotas::new(config.producer_byte_rate),
+            links: Links::new(config.rtt),
             waiting: Vec::new(),
             state: ClusterState::new(config),
         }
@@ -89,25 +96,39 @@ impl MockCluster {
             return;
         }
         self.state.counters.requests += 1;
+        let DecodedFrame { header, bytes, body } = frame;
+        *self.state.requests_by_api.entry(header.api_key).or_insert(0) += 1;
         let in_flight = self.connections.in_flight(connection);
-        let slot = self.connections.open(connection);
-        let DecodedFrame { header, body } = frame;
-        let call = Call {
+        let reading = self.links.reading(broker, bytes.len());
+        let (slot, read_at) = self.connections.open(now, broker, connection, reading);
+        let is_announced =
+            self.state.announced(broker).contains(header.api_key, header.api_version);
+        let mut call = Call {
+            now,
             broker,
-            version: header.api_version,
+            api: header.api_key,
+            // What nobody knows is answered in version 0 (KIP-511).
+            version: if is_announced { header.api_version } else { 0 },
             correlation_id: header.correlation_id,
+            answer_at: after(read_at, self.links.rtt(broker)),
             verdict: self.verdict(broker, connection, header.api_key, &body),
         };
+        if header.api_key == ApiKey::PRODUCE && !self.quotas.is_empty() {
+            let client_id = header.client_id.as_deref().unwrap_or_default();
+            let throttle = self.quotas.charge(now, broker, client_id, bytes.len());
+            call.verdict.throttle = call.verdict.throttle.max(throttle);
+        }
+        let throttle = call.verdict.throttle;
         let answer = if in_flight >= self.state.config.requests_in_flight_max {
             Answer::Close(CloseReason::TooManyInFlight)
         } else if let RequestBody::Malformed(reason) = body {
             Answer::Close(CloseReason::Malformed(reason))
         } else if call.verdict.close_before {
             Answer::Close(CloseReason::Fault)
-        } else if self.state.is_announced(header.api_key, header.api_version) {
+        } else if is_announced {
             handlers::handle(&mut self.state, &call, body)
         } else {
-            handlers::handle_unsupported(&self.state, &call, header.api_key)
+            handlers::handle_unsupported(&self.state, &call)
         };
         let fate = self.settle(now, connection, slot, call, answer);
         self.journal.push(RequestRecord {
@@ -118,7 +139,11 @@ impl MockCluster {
             version: header.api_version,
             correlation_id: header.correlation_id,
             fate,
+            frame: self.state.config.keep_requests.then_some(bytes),
         });
+        if !throttle.is_zero() {
+            self.connections.mute(now, connection, throttle);
+        }
         self.wake_fetches(now);
     }
 
@@ -146,6 +171,13 @@ impl MockCluster {
         deadlines.chain(self.connections.next_due()).min()
     }
 
+    /// When the broker reads the next request of a connection, if that is known: it reads slowly, or the
+    /// client is throttled. A request that comes earlier is handled at once, and answered as if it had
+    /// been read then.
+    pub fn reads_at(&self, connection: ConnectionId) -> Option<Instant> {
+        self.connections.reads_at(connection)
+    }
+
     /// Reads frames for [`handle_decoded`](Self::handle_decoded), on another thread if wanted.
     pub fn decoder(&self) -> FrameDecoder {
         let config = &self.state.config;
@@ -162,7 +194,7 @@ impl MockCluster {
         &mut self,
         broker: BrokerId,
         connection: ConnectionId,
-        api: kafka_protocol::ApiKey,
+        api: ApiKey,
         body: &RequestBody,
     ) -> Verdict {
         if self.faults.is_empty() || matches!(body, RequestBody::Malformed(_)) {
@@ -182,19 +214,22 @@ impl MockCluster {
         answer: Answer,
     ) -> RequestFate {
         let verdict = &call.verdict;
+        let due = after(now.max(call.answer_at), verdict.delay);
+        let close = |connections: &mut Connections, at| {
+            connections.fill(connection, slot, at, ReplyAction::Close.into());
+        };
         let pieces = match answer {
             Answer::Wait(request, wait) => {
-                let deadline = now + wait;
+                let deadline = after(now, wait);
                 self.waiting.push(WaitingFetch { connection, slot, deadline, call, request });
                 return RequestFate::Answered;
             }
             Answer::Close(reason) => {
-                self.connections.fill(connection, slot, now, ReplyAction::Close.into());
+                close(&mut self.connections, now);
                 return RequestFate::Closed(reason);
             }
             _ if verdict.close_after => {
-                let due = now + verdict.delay;
-                self.connections.fill(connection, slot, due, ReplyAction::Close.into());
+                close(&mut self.connections, due);
                 return RequestFate::Closed(CloseReason::Fault);
             }
             Answer::Nothing => {
@@ -207,10 +242,17 @@ impl MockCluster {
             }
             Answer::Send(pieces) => pieces,
         };
+        let pieces = match verdict.change(call.api, call.version, pieces) {
+            Ok(pieces) => pieces,
+            Err(reason) => {
+                close(&mut self.connections, due);
+                return RequestFate::Closed(CloseReason::Unanswerable(reason));
+            }
+        };
         let actions = damage(pieces, &verdict.damage);
         match verdict.hold {
             Some(rule) => self.connections.hold(connection, slot, rule, actions),
-            None => self.connections.fill(connection, slot, now + verdict.delay, actions),
+            None => self.connections.fill(connection, slot, due, actions),
         }
         RequestFate::Answered
     }

@@ -1,8 +1,11 @@
 //! What a cluster is like when it starts.
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
 use kafka_protocol::{ApiKey, VersionRange};
+
+use crate::KafkaVersion;
+use crate::versions::Wanted;
 
 /// Settings of a [`MockCluster`](crate::MockCluster), with the defaults of a broker where it has one.
 ///
@@ -29,7 +32,12 @@ pub struct MockConfig {
     pub(crate) check_records: bool,
     pub(crate) discard: bool,
     pub(crate) seed: u64,
-    pub(crate) versions: BTreeMap<ApiKey, Option<VersionRange>>,
+    pub(crate) producer_byte_rate: Option<u64>,
+    pub(crate) producer_id_expiration: Duration,
+    pub(crate) min_insync_replicas: usize,
+    pub(crate) rtt: Duration,
+    pub(crate) keep_requests: bool,
+    pub(crate) versions: Wanted,
 }
 
 /// What a Metadata request does that names a topic which does not exist (`auto.create.topics.enable`).
@@ -64,7 +72,12 @@ impl MockConfig {
             check_records: true,
             discard: false,
             seed: 0,
-            versions: BTreeMap::new(),
+            producer_byte_rate: None,
+            producer_id_expiration: Duration::from_secs(24 * 3600),
+            min_insync_replicas: 1,
+            rtt: Duration::ZERO,
+            keep_requests: false,
+            versions: Wanted::new(),
         }
     }
 
@@ -177,11 +190,62 @@ impl MockConfig {
         self
     }
 
+    /// Throttles a client that produces more bytes a second than this to one broker
+    /// (`producer_byte_rate`, default none); see
+    /// [`set_producer_byte_rate`](crate::MockCluster::set_producer_byte_rate).
+    #[must_use]
+    pub fn producer_byte_rate(mut self, bytes_per_second: u64) -> Self {
+        self.producer_byte_rate = Some(bytes_per_second);
+        self
+    }
+
+    /// How long a partition remembers a producer id that writes nothing to it
+    /// (`producer.id.expiration.ms`, default one day). What it sends then is taken, whatever its
+    /// sequence.
+    #[must_use]
+    pub fn producer_id_expiration(mut self, time: Duration) -> Self {
+        self.producer_id_expiration = time;
+        self
+    }
+
+    /// In-sync replicas that a partition needs for a batch with `acks=all` (`min.insync.replicas`,
+    /// default 1), unless its topic says otherwise; see
+    /// [`set_in_sync_replicas`](crate::MockCluster::set_in_sync_replicas).
+    #[must_use]
+    pub fn min_insync_replicas(mut self, n: u16) -> Self {
+        self.min_insync_replicas = usize::from(n);
+        self
+    }
+
+    /// How long after a request its answer leaves at the earliest, of every broker (default zero); see
+    /// [`set_rtt`](crate::MockCluster::set_rtt).
+    #[must_use]
+    pub fn rtt(mut self, rtt: Duration) -> Self {
+        self.rtt = rtt;
+        self
+    }
+
+    /// Whether the [request log](crate::MockCluster::requests) keeps each request whole, to be
+    /// [read](crate::RequestRecord::request) later (default no). It takes as much memory as they do.
+    #[must_use]
+    pub fn keep_requests(mut self, keep: bool) -> Self {
+        self.keep_requests = keep;
+        self
+    }
+
     /// Where the cluster id, topic ids and producer ids come from. The same seed and the same
     /// requests give the same cluster.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
+        self
+    }
+
+    /// Announces what brokers of a release of Kafka do (default: of the newest one). Only the versions
+    /// of requests are older: what is answered to them is what Kafka 4.4 does in these versions.
+    #[must_use]
+    pub fn kafka_version(mut self, version: KafkaVersion) -> Self {
+        self.versions = version.wanted();
         self
     }
 

@@ -10,11 +10,11 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::{ConnectionId, FaultId};
+use crate::{BrokerId, ConnectionId, FaultId};
 
 /// What to do with a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,22 @@ pub enum ReplyAction {
     Close,
 }
 
+/// A connection that is known, and how it is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConnectionRecord {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// The broker that it is with.
+    pub broker: BrokerId,
+    /// When its first frame came.
+    pub opened: Instant,
+    /// Requests that came on it.
+    pub requests: u64,
+    /// Those of them that are not answered yet.
+    pub unanswered: usize,
+}
+
 /// The place of a request's answer among those of its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SlotId(u64);
@@ -47,8 +63,13 @@ pub(crate) struct Connections {
     timers: BTreeSet<(Instant, ConnectionId)>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Connection {
+    broker: BrokerId,
+    opened: Instant,
+    requests: u64,
+    /// When its broker reads the next request: it is slow, or the client is throttled.
+    reads_at: Instant,
     slots: VecDeque<Slot>,
     /// Number of the slot at the front.
     first: u64,
@@ -98,11 +119,71 @@ impl Connections {
         self.by_id.get(&id).map_or(0, |connection| connection.slots.len())
     }
 
-    /// A place for the answer to the request that has just come.
-    pub(crate) fn open(&mut self, id: ConnectionId) -> SlotId {
-        let connection = self.by_id.entry(id).or_default();
+    /// A place for the answer to the request that has just come, and when the broker has read it if
+    /// that takes so long.
+    pub(crate) fn open(
+        &mut self,
+        now: Instant,
+        broker: BrokerId,
+        id: ConnectionId,
+        reading: Duration,
+    ) -> (SlotId, Instant) {
+        let new = || Connection {
+            broker,
+            opened: now,
+            requests: 0,
+            reads_at: now,
+            slots: VecDeque::new(),
+            first: 0,
+            is_closing: false,
+            is_ready: false,
+        };
+        let connection = self.by_id.entry(id).or_insert_with(new);
+        connection.requests += 1;
+        connection.reads_at = after(connection.reads_at.max(now), reading);
         connection.slots.push_back(Slot::Pending);
-        SlotId(connection.first + connection.slots.len() as u64 - 1)
+        let slot = SlotId(connection.first + connection.slots.len() as u64 - 1);
+        (slot, connection.reads_at)
+    }
+
+    /// Reads nothing more from a connection for so long.
+    pub(crate) fn mute(&mut self, now: Instant, id: ConnectionId, time: Duration) {
+        if let Some(connection) = self.by_id.get_mut(&id) {
+            connection.reads_at = connection.reads_at.max(after(now, time));
+        }
+    }
+
+    /// When the broker reads the next request of a connection.
+    pub(crate) fn reads_at(&self, id: ConnectionId) -> Option<Instant> {
+        self.by_id.get(&id).map(|connection| connection.reads_at)
+    }
+
+    /// Closes the connections of a broker; answers that have not left are lost. How many they were.
+    pub(crate) fn close(&mut self, now: Instant, broker: BrokerId) -> usize {
+        let is_open = |(_, connection): &(&ConnectionId, &Connection)| {
+            connection.broker == broker && !connection.is_closed()
+        };
+        let ids: Vec<_> = self.by_id.iter().filter(is_open).map(|(id, _)| *id).collect();
+        for id in &ids {
+            if let Some(connection) = self.by_id.get_mut(id) {
+                connection.first += connection.slots.len() as u64;
+                connection.slots.clear();
+                connection.slots.push_back(Slot::Due(now, ReplyAction::Close.into()));
+                connection.is_closing = true;
+            }
+            self.schedule(*id);
+        }
+        ids.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = ConnectionRecord> {
+        self.by_id.iter().map(|(id, connection)| ConnectionRecord {
+            connection: *id,
+            broker: connection.broker,
+            opened: connection.opened,
+            requests: connection.requests,
+            unanswered: connection.slots.len(),
+        })
     }
 
     /// The answer, and when it may leave. Behind a close nothing is accepted any more.
@@ -191,6 +272,11 @@ impl Connections {
 }
 
 impl Connection {
+    /// Whether its close has left already.
+    fn is_closed(&self) -> bool {
+        self.is_closing && self.slots.is_empty()
+    }
+
     fn set(&mut self, slot: SlotId, to: Slot) {
         let at = slot.0.checked_sub(self.first).and_then(|at| usize::try_from(at).ok());
         if let Some(slot) = at.and_then(|at| self.slots.get_mut(at)) {
@@ -239,4 +325,12 @@ impl Connection {
             self.first += 1;
         }
     }
+}
+
+/// Longest delay of anything: a longer one might be behind the end of time.
+const DELAY_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// So much later, or a year if that is longer.
+pub(crate) fn after(now: Instant, delay: Duration) -> Instant {
+    now.checked_add(delay.min(DELAY_MAX)).unwrap_or(now)
 }

@@ -126,6 +126,11 @@ impl Coordinator {
         self.moved.insert(key.to_owned(), broker);
     }
 
+    /// Gives back what was moved to a broker that is no more.
+    pub(crate) fn forget_broker(&mut self, broker: BrokerId) {
+        self.moved.retain(|_, to| *to != Some(broker));
+    }
+
     /// The broker that coordinates a group or transactional id, out of `brokers`.
     pub(crate) fn broker_of(&self, key: &str, brokers: &[BrokerId]) -> Option<BrokerId> {
         if let Some(moved) = self.moved.get(key) {

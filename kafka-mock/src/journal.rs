@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use kafka_protocol::ApiKey;
+use bytes::Bytes;
+use kafka_protocol::{ApiKey, Request, RequestHeader};
 
 use crate::{BrokerId, ConnectionId};
 
@@ -25,6 +26,19 @@ pub struct RequestRecord {
     pub correlation_id: i32,
     /// What became of it, as far as that was known when it came.
     pub fate: RequestFate,
+    /// The whole of it without its size field, if [`keep_requests`](crate::MockConfig::keep_requests)
+    /// says so.
+    pub frame: Option<Bytes>,
+}
+
+impl RequestRecord {
+    /// The request, if it was [kept](crate::MockConfig::keep_requests), is one of type `R`, and can be
+    /// read.
+    pub fn request<R: Request>(&self) -> Option<R> {
+        let mut frame = self.frame.clone().filter(|_| self.api == R::KEY)?;
+        RequestHeader::decode(&mut frame).ok()?;
+        R::decode(&mut frame, self.version).ok()
+    }
 }
 
 /// What became of a request.

@@ -52,6 +52,7 @@
 )]
 
 mod batch;
+mod brokers;
 mod cluster;
 mod config;
 mod connections;
@@ -60,26 +61,30 @@ mod faults;
 mod handlers;
 mod ids;
 mod journal;
+mod links;
 mod log;
 mod operations;
 mod producers;
+mod quotas;
 mod request;
 mod seed;
 #[cfg(feature = "tcp")]
 mod serve;
 mod state;
 mod topics;
+mod versions;
 
 pub use cluster::MockCluster;
 pub use config::{AutoCreate, MockConfig};
-pub use connections::{Reply, ReplyAction};
-pub use faults::{FaultAction, FaultId, FaultRule};
+pub use connections::{ConnectionRecord, Reply, ReplyAction};
+pub use faults::{FaultAction, FaultId, FaultRule, Rewrite};
 pub use ids::{BrokerId, ConnectionId};
 pub use journal::{CloseReason, Counters, RequestFate, RequestRecord};
 pub use operations::LogRecord;
 pub use request::{DecodedFrame, FrameDecoder};
 #[cfg(feature = "tcp")]
 pub use serve::MockServer;
+pub use versions::KafkaVersion;
 
 /// The example of the README, as a test.
 #[cfg(all(doctest, feature = "tcp"))]

@@ -1,6 +1,7 @@
 //! The log of one partition: batches in order, each with the offset that it got.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::records::{RecordBatch, RecordBatchHeader};
@@ -22,6 +23,7 @@ pub(crate) struct PartitionLog {
 struct StoredBatch {
     base_offset: i64,
     leader_epoch: i32,
+    appended: Instant,
     header: RecordBatchHeader,
     /// Bytes that were ever appended before it.
     position: usize,
@@ -38,6 +40,7 @@ impl PartitionLog {
     /// `retention_bytes`.
     pub(crate) fn append(
         &mut self,
+        now: Instant,
         batch: &Batch,
         leader_epoch: i32,
         retention_bytes: usize,
@@ -47,7 +50,14 @@ impl PartitionLog {
         let base_offset = self.end_offset;
         let (header, position) = (batch.header, self.position);
         self.position += bytes.len();
-        self.batches.push_back(StoredBatch { base_offset, leader_epoch, header, position, bytes });
+        self.batches.push_back(StoredBatch {
+            base_offset,
+            leader_epoch,
+            appended: now,
+            header,
+            position,
+            bytes,
+        });
         self.end_offset = base_offset.saturating_add(i64::from(header.record_count));
         while self.len() > retention_bytes && self.batches.len() > 1 {
             self.drop_oldest();
@@ -106,9 +116,9 @@ impl PartitionLog {
         selected.flat_map(StoredBatch::pieces).collect()
     }
 
-    /// The header of each batch as its producer sent it, and the offset that it got.
-    pub(crate) fn headers(&self) -> impl Iterator<Item = (&RecordBatchHeader, i64)> {
-        self.batches.iter().map(|batch| (&batch.header, batch.base_offset))
+    /// The header of each batch as its producer sent it, the offset that it got, and when.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&RecordBatchHeader, i64, Instant)> {
+        self.batches.iter().map(|batch| (&batch.header, batch.base_offset, batch.appended))
     }
 
     /// Every batch, with its offsets.

@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use kafka_protocol::records::RecordBatch;
-use kafka_protocol::{ErrorCode, Uuid};
+use kafka_protocol::{ApiKey, ErrorCode, Uuid};
 
+use crate::connections::ConnectionRecord;
 use crate::journal::{Counters, RequestRecord};
 use crate::producers::ProducerStates;
-use crate::state::BrokerAddress;
 use crate::{BrokerId, FaultId, FaultRule, MockCluster};
 
 /// A record of a partition's log.
@@ -80,8 +80,7 @@ impl MockCluster {
         let Some(partition) = self.state.topics.partition_mut(topic, partition) else {
             return false;
         };
-        partition.leader = to;
-        partition.leader_epoch = partition.leader_epoch.saturating_add(1);
+        partition.lead(to);
         self.state.may_wake_fetches = true;
         true
     }
@@ -106,11 +105,19 @@ impl MockCluster {
         self.state.coordinator.move_to(key, to);
     }
 
-    /// Announces a broker at this address. Before, it is `127.0.0.1`, ports 9092 and up. Whether
-    /// there is such a broker.
-    pub fn set_address(&mut self, broker: BrokerId, host: &str, port: u16) -> bool {
-        let Some(address) = self.state.brokers.get_mut(&broker) else { return false };
-        *address = BrokerAddress { host: host.into(), port: i32::from(port) };
+    /// Sets how many replicas of a partition are in sync, its leader first, or all that are in the
+    /// cluster. While they are fewer than `min.insync.replicas`, Produce with `acks=all` is answered
+    /// `NOT_ENOUGH_REPLICAS`. Whether there is such a partition.
+    pub fn set_in_sync_replicas(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        count: Option<usize>,
+    ) -> bool {
+        let Some(partition) = self.state.topics.partition_mut(topic, partition) else {
+            return false;
+        };
+        partition.in_sync_max = count;
         true
     }
 
@@ -134,8 +141,8 @@ impl MockCluster {
         };
         partition.log.truncate(offset);
         partition.producers = ProducerStates::default();
-        for (header, base_offset) in partition.log.headers() {
-            partition.producers.update(header, base_offset, ids_max);
+        for (header, base_offset, appended) in partition.log.headers() {
+            partition.producers.update(header, base_offset, appended, ids_max);
         }
         self.state.may_wake_fetches = true;
         true
@@ -237,6 +244,17 @@ impl MockCluster {
     /// [`request_log_max`](crate::MockConfig::request_log_max).
     pub fn requests(&self) -> impl Iterator<Item = &RequestRecord> {
         self.journal.iter()
+    }
+
+    /// How many requests of an API have come, however they were answered.
+    pub fn request_count(&self, api: ApiKey) -> u64 {
+        self.state.requests_by_api.get(&api).copied().unwrap_or(0)
+    }
+
+    /// The connections that are known, ascending: from their first frame until
+    /// [`handle_disconnect`](Self::handle_disconnect).
+    pub fn connections(&self) -> impl Iterator<Item = ConnectionRecord> {
+        self.connections.iter()
     }
 
     /// How much the cluster has seen.

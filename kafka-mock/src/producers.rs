@@ -14,6 +14,7 @@
 //! 2.x: a batch that has left the window is simply out of order, and an unknown id is a new one.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
 
 use kafka_protocol::ErrorCode;
 use kafka_protocol::records::RecordBatchHeader;
@@ -27,6 +28,7 @@ pub(crate) struct ProducerStates {
 #[derive(Debug)]
 struct ProducerEntry {
     epoch: i16,
+    last_written: Instant,
     /// The last batches of this epoch, the newest last.
     window: VecDeque<BatchMetadata>,
 }
@@ -67,17 +69,25 @@ impl ProducerStates {
     }
 
     /// Remembers a batch that was appended. Beyond `ids_max` ids the lowest is forgotten.
-    pub(crate) fn update(&mut self, header: &RecordBatchHeader, base_offset: i64, ids_max: usize) {
+    pub(crate) fn update(
+        &mut self,
+        header: &RecordBatchHeader,
+        base_offset: i64,
+        now: Instant,
+        ids_max: usize,
+    ) {
         if header.producer_id < 0 {
             return;
         }
         let epoch = header.producer_epoch;
-        let new = || ProducerEntry { epoch, window: VecDeque::with_capacity(WINDOW) };
+        let window = || VecDeque::with_capacity(WINDOW);
+        let new = || ProducerEntry { epoch, last_written: now, window: window() };
         let entry = self.entries.entry(header.producer_id).or_insert_with(new);
         if entry.epoch != epoch {
             entry.epoch = epoch;
             entry.window.clear();
         }
+        entry.last_written = now;
         if entry.window.len() == WINDOW {
             entry.window.pop_front();
         }
@@ -90,6 +100,20 @@ impl ProducerStates {
         while self.entries.len() > ids_max {
             self.entries.pop_first();
         }
+    }
+
+    /// Forgets a producer id that has written nothing for so long.
+    pub(crate) fn expire(&mut self, producer_id: i64, now: Instant, expiration: Duration) {
+        let is_over =
+            |entry: &ProducerEntry| now.saturating_duration_since(entry.last_written) >= expiration;
+        if self.entries.get(&producer_id).is_some_and(is_over) {
+            self.entries.remove(&producer_id);
+        }
+    }
+
+    /// Forgets them all; how many they were.
+    pub(crate) fn forget_all(&mut self) -> usize {
+        std::mem::take(&mut self.entries).len()
     }
 
     /// Forgets a producer id, as after `producer.id.expiration.ms`.

@@ -25,6 +25,8 @@ pub struct FrameDecoder {
 #[derive(Debug)]
 pub struct DecodedFrame {
     pub(crate) header: RequestHeader,
+    /// All of it, the header included.
+    pub(crate) bytes: Bytes,
     pub(crate) body: RequestBody,
 }
 
@@ -77,24 +79,22 @@ const fn api<R: kafka_protocol::Request>() -> VersionRange {
 impl FrameDecoder {
     /// Reads a frame, without its size field.
     pub fn decode(&self, frame: Bytes) -> DecodedFrame {
+        let (header, body) = self.read(frame.clone());
+        DecodedFrame { header, bytes: frame, body: body.unwrap_or_else(RequestBody::Malformed) }
+    }
+
+    fn read(&self, mut frame: Bytes) -> (RequestHeader, Result<RequestBody, String>) {
         let len = frame.len();
         if len > self.frame_len_max {
             let reason = format!("a frame of {len} bytes is longer than {}", self.frame_len_max);
-            return DecodedFrame {
-                header: RequestHeader::default(),
-                body: RequestBody::Malformed(reason),
-            };
+            return (RequestHeader::default(), Err(reason));
         }
-        let mut rest = frame;
-        match RequestHeader::decode(&mut rest) {
+        match RequestHeader::decode(&mut frame) {
             Ok(header) => {
-                let body = self.body(&header, rest);
-                DecodedFrame { header, body: body.unwrap_or_else(RequestBody::Malformed) }
+                let body = self.body(&header, frame);
+                (header, body)
             }
-            Err(error) => {
-                let body = RequestBody::Malformed(error.to_string());
-                DecodedFrame { header: RequestHeader::default(), body }
-            }
+            Err(error) => (RequestHeader::default(), Err(error.to_string())),
         }
     }
 

@@ -54,13 +54,24 @@ pub struct MockServer {
     timer: JoinHandle<()>,
     /// The listeners that are up; their connections end with them.
     listeners: BTreeMap<BrokerId, Listener>,
+    /// Those that take no more connections, until the ones that they have are gone.
+    draining: Vec<Listener>,
 }
 
 /// The task that accepts the connections of a broker, and owns theirs.
 #[derive(Debug)]
 struct Listener {
     task: JoinHandle<()>,
-    stop: Arc<Notify>,
+    signals: Arc<Signals>,
+}
+
+/// What a listener is told.
+#[derive(Debug, Default)]
+struct Signals {
+    /// Take no more connections.
+    drain: Notify,
+    /// Close the ones that there are as well.
+    stop: Notify,
 }
 
 /// What all tasks share.
@@ -107,11 +118,9 @@ impl MockServer {
         let mut listeners = Vec::new();
         for (index, broker) in cluster.brokers().into_iter().enumerate() {
             let port = ports.get(index).copied().unwrap_or(0);
-            let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
-            listener.set_nonblocking(true)?;
-            let address = listener.local_addr()?;
+            let (listener, address) = bind(port)?;
             cluster.set_address(broker, &address.ip().to_string(), address.port());
-            listeners.push((broker, address, TcpListener::from_std(listener)?));
+            listeners.push((broker, address, listener));
         }
         let inner = Inner { cluster, outboxes: BTreeMap::new(), next_connection: 0 };
         let shared = Arc::new(Shared {
@@ -124,7 +133,7 @@ impl MockServer {
         let listen =
             |(broker, _, socket)| (broker, Listener::start(&runtime, &shared, broker, socket));
         let listeners = listeners.into_iter().map(listen).collect();
-        Ok(Self { shared, addresses, timer, listeners })
+        Ok(Self { shared, addresses, timer, listeners, draining: Vec::new() })
     }
 
     /// All brokers, as clients want them: `127.0.0.1:40001,127.0.0.1:40002`.
@@ -164,29 +173,100 @@ impl MockServer {
         if self.listeners.contains_key(&broker) {
             return Ok(());
         }
-        let address = self.addresses.iter().find(|(id, _)| *id == broker);
-        let (_, address) = address.ok_or(io::ErrorKind::NotFound)?;
-        let listener = std::net::TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
-        let listener = TcpListener::from_std(listener)?;
-        let runtime = Handle::try_current().map_err(io::Error::other)?;
-        let listener = Listener::start(&runtime, &self.shared, broker, listener);
-        self.listeners.insert(broker, listener);
-        Ok(())
+        let port = self.address(broker)?.port();
+        self.listen(broker, port).map(drop)
+    }
+
+    /// Takes a broker down, and up again at another port, or at a free one for port 0. Metadata tells
+    /// of it at once. Where it is now.
+    ///
+    /// # Errors
+    /// If the port is taken, or there is no such broker. It is down then.
+    pub async fn move_broker(&mut self, broker: BrokerId, port: u16) -> io::Result<SocketAddr> {
+        self.address(broker)?;
+        self.stop_broker(broker).await;
+        self.listen(broker, port)
+    }
+
+    /// Adds a broker to the cluster, which listens on a free port and leads nothing yet. Where it is.
+    ///
+    /// # Errors
+    /// If there is such a broker already, or no port.
+    pub fn add_broker(&mut self, broker: BrokerId) -> io::Result<SocketAddr> {
+        if !self.with_cluster(|cluster| cluster.add_broker(broker)) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let listening = self.listen(broker, 0);
+        if listening.is_err() {
+            self.with_cluster(|cluster| cluster.remove_broker(broker));
+        }
+        listening
+    }
+
+    /// Takes a broker out of the cluster, as [`MockCluster::remove_broker`] does, and closes its listener
+    /// and its connections. Waits until they are.
+    pub async fn remove_broker(&mut self, broker: BrokerId) {
+        self.forget_broker(broker);
+        self.stop_broker(broker).await;
+    }
+
+    /// Takes a broker out of the cluster, and closes its listener; its connections stay until their
+    /// clients close them, so that what is under way can be finished.
+    pub fn drain_broker(&mut self, broker: BrokerId) {
+        self.forget_broker(broker);
+        if let Some(listener) = self.listeners.remove(&broker) {
+            listener.signals.drain.notify_one();
+            self.draining.retain(|listener| !listener.task.is_finished());
+            self.draining.push(listener);
+        }
     }
 
     /// Closes listeners and connections, and waits until they are.
     pub async fn shutdown(mut self) {
-        for (_, listener) in std::mem::take(&mut self.listeners) {
+        let listeners = std::mem::take(&mut self.listeners).into_values();
+        for listener in listeners.chain(std::mem::take(&mut self.draining)) {
             listener.stop().await;
         }
     }
+
+    fn address(&self, broker: BrokerId) -> io::Result<SocketAddr> {
+        let address = self.addresses.iter().find(|(id, _)| *id == broker);
+        address.map(|(_, address)| *address).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// Opens the listener of a broker, and tells the cluster where.
+    fn listen(&mut self, broker: BrokerId, port: u16) -> io::Result<SocketAddr> {
+        let runtime = Handle::try_current().map_err(io::Error::other)?;
+        let (listener, address) = bind(port)?;
+        let host = address.ip().to_string();
+        self.with_cluster(|cluster| cluster.set_address(broker, &host, address.port()));
+        self.addresses.retain(|(id, _)| *id != broker);
+        let place = self.addresses.partition_point(|(id, _)| *id < broker);
+        self.addresses.insert(place, (broker, address));
+        let listener = Listener::start(&runtime, &self.shared, broker, listener);
+        self.listeners.insert(broker, listener);
+        Ok(address)
+    }
+
+    fn forget_broker(&mut self, broker: BrokerId) {
+        self.with_cluster(|cluster| cluster.remove_broker(broker));
+        self.addresses.retain(|(id, _)| *id != broker);
+    }
+}
+
+/// A listener at a port of the loopback interface, a free one for 0.
+fn bind(port: u16) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    Ok((TcpListener::from_std(listener)?, address))
 }
 
 impl Drop for MockServer {
     fn drop(&mut self) {
         self.timer.abort();
-        self.listeners.values().for_each(|listener| listener.task.abort());
+        let listeners = self.listeners.values().chain(&self.draining);
+        listeners.for_each(|listener| listener.task.abort());
     }
 }
 
@@ -197,14 +277,14 @@ impl Listener {
         broker: BrokerId,
         socket: TcpListener,
     ) -> Self {
-        let stop = Arc::new(Notify::new());
-        let task = accept(Arc::clone(shared), broker, socket, Arc::clone(&stop));
-        Self { task: runtime.spawn(task), stop }
+        let signals = Arc::new(Signals::default());
+        let task = accept(Arc::clone(shared), broker, socket, Arc::clone(&signals));
+        Self { task: runtime.spawn(task), signals }
     }
 
     /// Closes the listener and its connections, and waits until they are.
     async fn stop(self) {
-        self.stop.notify_one();
+        self.signals.stop.notify_one();
         // If it has panicked, everything of it is closed as well.
         let _ = self.task.await;
     }
@@ -266,12 +346,19 @@ async fn keep_time(shared: Arc<Shared>) {
 }
 
 /// Accepts the connections of one broker; they end with this task.
-async fn accept(shared: Arc<Shared>, broker: BrokerId, listener: TcpListener, stop: Arc<Notify>) {
+async fn accept(
+    shared: Arc<Shared>,
+    broker: BrokerId,
+    listener: TcpListener,
+    signals: Arc<Signals>,
+) {
     let mut connections = JoinSet::new();
-    loop {
+    let mut listener = Some(listener);
+    while listener.is_some() || !connections.is_empty() {
         tokio::select! {
-            () = stop.notified() => break,
-            accepted = listener.accept() => {
+            () = signals.stop.notified() => break,
+            () = signals.drain.notified() => listener = None,
+            accepted = accept_one(listener.as_ref()) => {
                 let permit = Arc::clone(&shared.connections).try_acquire_owned();
                 match (accepted, permit) {
                     (Ok((stream, _)), Ok(permit)) => {
@@ -287,6 +374,14 @@ async fn accept(shared: Arc<Shared>, broker: BrokerId, listener: TcpListener, st
     }
     drop(listener);
     connections.shutdown().await;
+}
+
+/// The next connection; never, without a listener.
+async fn accept_one(listener: Option<&TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// One connection, from its first byte to its last.

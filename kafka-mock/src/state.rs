@@ -1,17 +1,17 @@
 //! The cluster behind the handlers: brokers, topics, coordinators. Connections and faults are not
 //! here, so no handler can touch them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use kafka_protocol::{ApiKey, ErrorCode, Int32Array, KafkaString, Uuid, VersionRange};
+use kafka_protocol::{ApiKey, ErrorCode, Int32Array, KafkaString, Uuid};
 
 use crate::coordinator::Coordinator;
 use crate::journal::Counters;
 use crate::log::PartitionLog;
 use crate::producers::ProducerStates;
-use crate::request::APIS;
 use crate::seed::Seed;
 use crate::topics::{Partition, TopicConfigs, Topics, is_valid_name};
+use crate::versions::{Announced, Wanted};
 use crate::{BrokerId, MockConfig};
 
 #[derive(Debug)]
@@ -19,12 +19,17 @@ pub(crate) struct ClusterState {
     pub(crate) config: MockConfig,
     pub(crate) cluster_id: KafkaString,
     pub(crate) brokers: BTreeMap<BrokerId, BrokerAddress>,
+    /// Brokers whose disk has failed.
+    pub(crate) failed_disks: BTreeSet<BrokerId>,
     pub(crate) topics: Topics,
     pub(crate) coordinator: Coordinator,
     pub(crate) counters: Counters,
+    pub(crate) requests_by_api: BTreeMap<ApiKey, u64>,
     /// Whether a Fetch that waits may have something to read, or an error to tell.
     pub(crate) may_wake_fetches: bool,
-    versions: Vec<(ApiKey, VersionRange)>,
+    /// What brokers announce, unless it was changed for one of them.
+    announced: Announced,
+    announced_by: BTreeMap<BrokerId, Announced>,
     seed: Seed,
 }
 
@@ -35,47 +40,58 @@ pub(crate) struct BrokerAddress {
     pub(crate) port: i32,
 }
 
-/// Port of the first broker, until it is told another.
-const FIRST_PORT: i32 = 9092;
+/// Port below that of the first broker, until it is told another.
+const PORT_BELOW_FIRST: i32 = 9091;
 /// Replicas of a topic whose creator does not say how many, if there are as many brokers.
 const DEFAULT_REPLICAS: i32 = 3;
 /// Producer ids begin below this number, so that they are short to read.
 const FIRST_PRODUCER_ID_MAX: u64 = 10_000;
+
+impl BrokerAddress {
+    /// Where a broker is until it is told.
+    pub(crate) fn of(broker: BrokerId) -> Self {
+        let port = PORT_BELOW_FIRST.saturating_add(broker.0).min(i32::from(u16::MAX));
+        Self { host: KafkaString::from_static("127.0.0.1"), port }
+    }
+}
 
 impl ClusterState {
     pub(crate) fn new(config: MockConfig) -> Self {
         let mut seed = Seed::new(config.seed);
         let cluster_id = seed.uuid().to_string().into();
         let first_producer_id = (seed.number() % FIRST_PRODUCER_ID_MAX) as i64;
-        let address = |id: i32| BrokerAddress {
-            host: KafkaString::from_static("127.0.0.1"),
-            port: FIRST_PORT + id - 1,
-        };
-        let brokers = (1..=config.brokers).map(|id| (BrokerId(id), address(id))).collect();
+        let brokers = (1..=config.brokers).map(BrokerId).map(|id| (id, BrokerAddress::of(id)));
+        let brokers = brokers.collect();
         Self {
             cluster_id,
             brokers,
+            failed_disks: BTreeSet::new(),
             topics: Topics::default(),
             coordinator: Coordinator::new(first_producer_id, config.transactional_ids_max),
             counters: Counters::default(),
+            requests_by_api: BTreeMap::new(),
             may_wake_fetches: false,
-            versions: announced(&config),
+            announced: Announced::new(config.versions.clone()),
+            announced_by: BTreeMap::new(),
             seed,
             config,
         }
     }
 
-    /// The versions to announce, ascending by API.
-    pub(crate) fn versions(&self) -> &[(ApiKey, VersionRange)] {
-        &self.versions
+    /// What a broker announces.
+    pub(crate) fn announced(&self, broker: BrokerId) -> &Announced {
+        self.announced_by.get(&broker).unwrap_or(&self.announced)
     }
 
-    pub(crate) fn is_announced(&self, api: ApiKey, version: i16) -> bool {
-        self.versions.iter().any(|(key, range)| *key == api && range.contains(version))
+    /// Makes a broker announce something else.
+    pub(crate) fn announce(&mut self, broker: BrokerId, wanted: Wanted) {
+        let announced = self.announced(broker).with(wanted);
+        self.announced_by.insert(broker, announced);
     }
 
-    pub(crate) fn has_api(&self, api: ApiKey) -> bool {
-        self.versions.iter().any(|(key, _)| *key == api)
+    /// Makes a broker announce this and nothing of what it announced before.
+    pub(crate) fn announce_only(&mut self, broker: BrokerId, wanted: Wanted) {
+        self.announced_by.insert(broker, Announced::new(wanted));
     }
 
     pub(crate) fn broker_ids(&self) -> Vec<BrokerId> {
@@ -159,7 +175,8 @@ impl ClusterState {
         replicas: Vec<Int32Array>,
         configs: TopicConfigs,
     ) {
-        let partitions = replicas.into_iter().map(new_partition).collect();
+        let partitions =
+            replicas.into_iter().map(|replicas| self.new_partition(replicas)).collect();
         self.topics.insert(name, id, partitions, configs);
     }
 
@@ -173,7 +190,7 @@ impl ClusterState {
         self.check_partition_count((count - present) as usize)?;
         let factor = self.default_replication_factor();
         let replicas = (present..count).map(|index| self.replicas(index, factor));
-        let more = replicas.map(new_partition).collect();
+        let more = replicas.map(|replicas| self.new_partition(replicas)).collect();
         self.topics.extend(name, more).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
     }
 
@@ -189,32 +206,18 @@ impl ClusterState {
             self.brokers.keys().cycle().skip(skip).take(take).map(|broker| broker.0).collect();
         Int32Array::from(brokers)
     }
-}
 
-fn new_partition(replicas: Int32Array) -> Partition {
-    Partition {
-        leader: replicas.first().map(|leader| BrokerId(*leader)),
-        leader_epoch: 0,
-        announced: None,
-        replicas,
-        log: PartitionLog::default(),
-        producers: ProducerStates::default(),
+    /// A partition that is led by the first of its replicas that is there.
+    fn new_partition(&self, replicas: Int32Array) -> Partition {
+        let mut leaders = replicas.iter().copied().map(BrokerId);
+        Partition {
+            leader: leaders.find(|id| self.brokers.contains_key(id)),
+            leader_epoch: 0,
+            announced: None,
+            in_sync_max: None,
+            replicas,
+            log: PartitionLog::default(),
+            producers: ProducerStates::default(),
+        }
     }
-}
-
-/// What the cluster can do, as far as the configuration lets it.
-fn announced(config: &MockConfig) -> Vec<(ApiKey, VersionRange)> {
-    let mut versions: Vec<_> = APIS
-        .into_iter()
-        .filter_map(|(key, stable)| match config.versions.get(&key) {
-            None => Some((key, stable)),
-            Some(None) => None,
-            Some(Some(wanted)) => {
-                let known = VersionRange::new(stable.min, key.versions()?.max);
-                Some((key, wanted.intersection(known)?))
-            }
-        })
-        .collect();
-    versions.sort_by_key(|(key, _)| *key);
-    versions
 }

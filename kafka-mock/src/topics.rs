@@ -1,7 +1,7 @@
 //! Topics and their partitions: who leads, and what is in the log.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kafka_protocol::{ErrorCode, Int32Array, KafkaString, Uuid};
 
@@ -30,6 +30,8 @@ pub(crate) struct Topic {
 pub(crate) struct TopicConfigs {
     /// Largest batch in bytes (`max.message.bytes`), if not the cluster's `message.max.bytes`.
     pub(crate) max_message_bytes: Option<usize>,
+    /// In-sync replicas that `acks=all` needs, if not as many as the cluster says.
+    pub(crate) min_insync_replicas: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -39,6 +41,8 @@ pub(crate) struct Partition {
     /// Leader and epoch that Metadata tells instead of the real ones.
     pub(crate) announced: Option<(BrokerId, i32)>,
     pub(crate) replicas: Int32Array,
+    /// Most replicas that are in sync.
+    pub(crate) in_sync_max: Option<usize>,
     pub(crate) log: PartitionLog,
     pub(crate) producers: ProducerStates,
 }
@@ -98,6 +102,11 @@ impl Topics {
         self.by_name.get_mut(name)?.partitions.get_mut(usize::try_from(index).ok()?)
     }
 
+    /// Every partition of every topic.
+    pub(crate) fn partitions_mut(&mut self) -> impl Iterator<Item = &mut Partition> {
+        self.by_name.values_mut().flat_map(|topic| &mut topic.partitions)
+    }
+
     /// The topic that a request names: by id where it has one, else by name.
     ///
     /// # Errors
@@ -111,17 +120,27 @@ impl Topics {
 }
 
 impl Partition {
+    /// Gives it another leader, in a new leader epoch.
+    pub(crate) fn lead(&mut self, leader: Option<BrokerId>) {
+        self.leader = leader;
+        self.leader_epoch = self.leader_epoch.saturating_add(1);
+    }
+
     /// Whether `broker` may answer for it; `epoch` is what the client knows, if it says so.
     ///
     /// # Errors
-    /// What Kafka answers if not (KIP-320). A replica tells of the epoch first.
+    /// What Kafka answers if not (KIP-320). A replica tells of its disk first, then of the epoch.
     pub(crate) fn check_leader(
         &self,
         broker: BrokerId,
         epoch: Option<i32>,
+        failed_disks: &BTreeSet<BrokerId>,
     ) -> Result<(), ErrorCode> {
         let is_leader = self.leader == Some(broker);
         if is_leader || self.replicas.as_slice().contains(&broker.0) {
+            if failed_disks.contains(&broker) {
+                return Err(ErrorCode::KAFKA_STORAGE_ERROR);
+            }
             match epoch.map(|epoch| epoch.cmp(&self.leader_epoch)) {
                 Some(Ordering::Less) => return Err(ErrorCode::FENCED_LEADER_EPOCH),
                 Some(Ordering::Greater) => return Err(ErrorCode::UNKNOWN_LEADER_EPOCH),
@@ -129,6 +148,23 @@ impl Partition {
             }
         }
         if is_leader { Ok(()) } else { Err(ErrorCode::NOT_LEADER_OR_FOLLOWER) }
+    }
+
+    /// The replicas that are in sync, the leader first if some are not, of the brokers in the cluster.
+    pub(crate) fn in_sync<T>(&self, brokers: &BTreeMap<BrokerId, T>) -> Vec<i32> {
+        let is_there = |id: &i32| brokers.contains_key(&BrokerId(*id));
+        let mut in_sync: Vec<i32> = self.replicas.iter().copied().filter(is_there).collect();
+        if let Some(max) = self.in_sync_max {
+            in_sync.sort_by_key(|id| *id != self.leader_id());
+            in_sync.truncate(max);
+        }
+        in_sync
+    }
+
+    /// How many replicas are in sync.
+    pub(crate) fn in_sync_count<T>(&self, brokers: &BTreeMap<BrokerId, T>) -> usize {
+        let is_there = |id: &&i32| brokers.contains_key(&BrokerId(**id));
+        self.replicas.iter().filter(is_there).count().min(self.in_sync_max.unwrap_or(usize::MAX))
     }
 
     /// The leader's id as responses give it, -1 for none.

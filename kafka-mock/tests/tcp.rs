@@ -265,6 +265,129 @@ async fn a_port_may_be_chosen_and_leaders_are_where_they_say() {
     assert_eq!(code(client.ask(&produce(0, -1, -1, "a"), 9).await), ErrorCode::NONE);
 }
 
+/// Brokers as a client is told of them, by the one that it is connected to.
+async fn told(client: &mut Client) -> Vec<(i32, i32)> {
+    let brokers = client.ask(&MetadataRequest::default(), 12).await.brokers;
+    brokers.iter().map(|broker| (broker.node_id, broker.port)).collect()
+}
+
+fn listening(server: &MockServer) -> Vec<(i32, i32)> {
+    server.addresses().iter().map(|(id, address)| (id.0, i32::from(address.port()))).collect()
+}
+
+#[tokio::test]
+async fn an_added_broker_listens_and_a_removed_one_is_gone() {
+    let mut server = start(MockConfig::new().brokers(2));
+    let address = server.add_broker(BrokerId(7)).unwrap();
+    assert!(server.add_broker(BrokerId(7)).is_err());
+    let mut added = Client::connect(&server, 3).await;
+    assert_eq!(told(&mut added).await, listening(&server));
+    assert!(server.bootstrap_servers().ends_with(&address.to_string()));
+    server.with_cluster(|cluster| cluster.move_leader("t", 0, Some(BrokerId(7))));
+    let answer = added.ask(&produce(0, -1, -1, "a"), 9).await;
+    assert_eq!(answer.responses[0].partition_responses[0].error_code, ErrorCode::NONE);
+    let mut other = Client::connect(&server, 1).await;
+    server.remove_broker(BrokerId(7)).await;
+    server.remove_broker(BrokerId(7)).await;
+    added.expect_close().await;
+    assert!(TcpStream::connect(address).await.is_err());
+    assert!(server.start_broker(BrokerId(7)).is_err());
+    assert_eq!(told(&mut other).await, listening(&server));
+    assert_eq!(listening(&server).len(), 2);
+    server.add_broker(BrokerId(7)).unwrap();
+    Client::connect(&server, 3).await.ask(&ApiVersionsRequest::default(), 0).await;
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_drained_broker_answers_what_is_under_way_and_takes_no_new_connections() {
+    let mut server = start(MockConfig::new());
+    let address = server.addresses()[1].1;
+    let mut client = Client::connect(&server, 2).await;
+    let mut idle = Client::connect(&server, 2).await;
+    idle.ask(&ApiVersionsRequest::default(), 0).await;
+    let hold = FaultRule::new(FaultAction::Hold);
+    server.with_cluster(|cluster| cluster.add_fault(hold));
+    client.send(&produce(1, -1, -1, "a"), 9).await;
+    while server.with_cluster(|cluster| cluster.fault_count()) > 0 {
+        tokio::task::yield_now().await;
+    }
+    server.drain_broker(BrokerId(2));
+    server.drain_broker(BrokerId(2));
+    while TcpStream::connect(address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    let now = tokio::time::Instant::now().into_std();
+    server.with_cluster(|cluster| cluster.release(now, None));
+    let (_, answer) = client.receive::<ProduceRequest>(9).await.unwrap();
+    assert_eq!(answer.responses[0].partition_responses[0].error_code, ErrorCode::NONE);
+    // It leads nothing any more, but it talks.
+    assert_eq!(told(&mut client).await, listening(&server));
+    server.shutdown().await;
+    idle.expect_close().await;
+}
+
+#[tokio::test]
+async fn a_broker_comes_back_at_another_port_and_says_so() {
+    let mut server = start(MockConfig::new());
+    let before = server.addresses()[0].1;
+    let mut client = Client::connect(&server, 1).await;
+    client.ask(&ApiVersionsRequest::default(), 0).await;
+    let after = server.move_broker(BrokerId(1), 0).await.unwrap();
+    assert_ne!(before, after);
+    client.expect_close().await;
+    assert!(TcpStream::connect(before).await.is_err());
+    let mut client = Client::connect(&server, 1).await;
+    assert_eq!(told(&mut client).await, listening(&server));
+    assert_eq!(server.addresses()[0], (BrokerId(1), after));
+    assert!(server.move_broker(BrokerId(9), 0).await.is_err());
+}
+
+#[tokio::test]
+async fn closed_connections_are_closed_at_the_socket() {
+    let server = start(MockConfig::new());
+    let mut client = Client::connect(&server, 1).await;
+    client.ask(&ApiVersionsRequest::default(), 0).await;
+    let now = tokio::time::Instant::now().into_std();
+    let closed = server.with_cluster(|cluster| cluster.close_connections(now, BrokerId(1)));
+    assert_eq!(closed, 1);
+    client.expect_close().await;
+    Client::connect(&server, 1).await.ask(&ApiVersionsRequest::default(), 0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_read_from_a_client_that_is_throttled() {
+    let server = start(MockConfig::new());
+    let throttle = FaultAction::Throttle(Duration::from_secs(60));
+    server.with_cluster(|cluster| cluster.add_fault(FaultRule::new(throttle)));
+    let mut client = Client::connect(&server, 1).await;
+    let start = tokio::time::Instant::now();
+    let answer = client.ask(&ApiVersionsRequest::default(), 1).await;
+    assert_eq!((answer.throttle_time_ms, start.elapsed()), (60_000, Duration::ZERO));
+    client.ask(&ApiVersionsRequest::default(), 0).await;
+    assert!(start.elapsed() >= Duration::from_secs(60));
+    let times: Vec<_> =
+        server.with_cluster(|cluster| cluster.requests().map(|request| request.time).collect());
+    assert!(times[1] - times[0] >= Duration::from_secs(60));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_broker_holds_its_clients_back() {
+    let server = start(MockConfig::new());
+    server.with_cluster(|cluster| cluster.set_read_rate(BrokerId(1), Some(1000)));
+    let mut client = Client::connect(&server, 1).await;
+    let start = tokio::time::Instant::now();
+    let value = "x".repeat(5000);
+    for _ in 0..2 {
+        client.send(&produce(0, -1, -1, &value), 9).await;
+    }
+    for (sent, at_least) in [(1, 5), (2, 10)] {
+        client.receive::<ProduceRequest>(9).await.unwrap();
+        assert!(start.elapsed() >= Duration::from_secs(at_least), "{sent}: {:?}", start.elapsed());
+    }
+    assert!(start.elapsed() < Duration::from_secs(12), "{:?}", start.elapsed());
+}
+
 #[test]
 fn without_a_runtime_it_says_so() {
     assert!(MockServer::start(MockCluster::new(MockConfig::new())).is_err());

@@ -2,11 +2,27 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::FaultAction;
+use kafka_protocol::ApiKey;
+
+use super::{FaultAction, SIZE_LEN};
 use crate::connections::{Actions, ReplyAction};
 
 /// Where the correlation id ends: behind the size field.
-const CORRELATION_ID_AT: std::ops::Range<usize> = 4..8;
+const CORRELATION_ID_AT: std::ops::Range<usize> = SIZE_LEN..SIZE_LEN + 4;
+
+/// The answer with another body: what comes behind its header.
+pub(super) fn forge(answer: &[Bytes], api: ApiKey, version: i16, body: &Bytes) -> Vec<Bytes> {
+    let flat: Vec<u8> = answer.iter().flat_map(|piece| piece.iter().copied()).collect();
+    let id = flat.get(CORRELATION_ID_AT).unwrap_or_default();
+    // A header of version 1 has tagged fields, and there are none.
+    let tags: &[u8] = if api.response_header_version(version) == Some(1) { &[0] } else { &[] };
+    let len = id.len() + tags.len() + body.len();
+    let mut header = BytesMut::new();
+    header.extend_from_slice(&i32::try_from(len).unwrap_or(i32::MAX).to_be_bytes());
+    header.extend_from_slice(id);
+    header.extend_from_slice(tags);
+    vec![header.freeze(), body.clone()]
+}
 
 /// What to do instead of sending an answer.
 pub(crate) fn damage(pieces: Vec<Bytes>, actions: &[FaultAction]) -> Actions {

@@ -4,18 +4,25 @@
 //! kind of fault touches this folder and [`cluster`](crate::cluster), and no handler.
 
 mod damage;
+mod rewrite;
 mod rule;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use kafka_protocol::{ApiKey, ErrorCode};
 
 pub(crate) use damage::damage;
+use damage::forge;
+pub use rewrite::Rewrite;
 pub use rule::{FaultAction, FaultId, FaultRule};
 
 use crate::{BrokerId, ConnectionId};
+
+/// Bytes of an answer's size field.
+const SIZE_LEN: usize = 4;
 
 /// The rules that are not used up, in order.
 #[derive(Debug, Default)]
@@ -44,6 +51,11 @@ pub(crate) struct Verdict {
     pub(crate) swallow: bool,
     pub(crate) close_before: bool,
     pub(crate) close_after: bool,
+    /// For how long the client is told to wait.
+    pub(crate) throttle: Duration,
+    pub(crate) rewrites: Vec<Rewrite>,
+    /// The body of the answer, instead of the real one.
+    pub(crate) forged: Option<Bytes>,
     /// To be done to the bytes of the answer.
     pub(crate) damage: Vec<FaultAction>,
     errors: Vec<ErrorFault>,
@@ -150,15 +162,18 @@ fn names(
 impl Verdict {
     fn add(&mut self, id: FaultId, rule: &FaultRule) {
         for action in &rule.actions {
-            match *action {
-                FaultAction::Error(code) => self.add_error(rule, code, false),
-                FaultAction::ErrorAfterApply(code) => self.add_error(rule, code, true),
-                FaultAction::Delay(delay) => self.delay = self.delay.max(delay),
+            match action {
+                FaultAction::Error(code) => self.add_error(rule, *code, false),
+                FaultAction::ErrorAfterApply(code) => self.add_error(rule, *code, true),
+                FaultAction::Delay(delay) => self.delay = self.delay.max(*delay),
+                FaultAction::Throttle(time) => self.throttle = self.throttle.max(*time),
+                FaultAction::Rewrite(rewrite) => self.rewrites.push(rewrite.clone()),
+                FaultAction::Forge(body) => self.forged = Some(body.clone()),
                 FaultAction::Hold => self.hold = Some(id),
                 FaultAction::Swallow => self.swallow = true,
                 FaultAction::CloseBefore => self.close_before = true,
                 FaultAction::CloseAfter => self.close_after = true,
-                damage => self.damage.push(damage),
+                damage => self.damage.push(damage.clone()),
             }
         }
     }
@@ -169,6 +184,27 @@ impl Verdict {
             partition: rule.partition,
             fault: Injected { code, is_applied },
         });
+    }
+
+    /// An answer as it is to be, before its bytes are damaged.
+    ///
+    /// # Errors
+    /// A change that cannot be written in this version.
+    pub(crate) fn change(
+        &self,
+        api: ApiKey,
+        version: i16,
+        mut answer: Vec<Bytes>,
+    ) -> Result<Vec<Bytes>, String> {
+        let throttled = !self.throttle.is_zero();
+        let throttle = throttled.then(|| Rewrite::throttle(api, self.throttle)).flatten();
+        for rewrite in throttle.iter().chain(&self.rewrites) {
+            answer = rewrite.apply(api, version, answer)?;
+        }
+        match &self.forged {
+            Some(body) => Ok(forge(&answer, api, version, body)),
+            None => Ok(answer),
+        }
     }
 
     /// The error for a partition, or for a topic as a whole.

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use kafka_protocol::{ApiKey, ErrorCode};
+use bytes::Bytes;
+use kafka_protocol::messages::MetadataRequest;
+use kafka_protocol::{ApiKey, ErrorCode, Request};
 
+use super::Rewrite;
 use crate::{BrokerId, ConnectionId};
 
 /// A rule: a matcher, and the actions for the requests that it matches.
@@ -39,7 +42,8 @@ use crate::{BrokerId, ConnectionId};
 ///
 /// Of several actions on one request [`CloseBefore`](FaultAction::CloseBefore) comes first, then
 /// [`CloseAfter`](FaultAction::CloseAfter), [`Swallow`](FaultAction::Swallow) and
-/// [`Hold`](FaultAction::Hold); of several delays the longest counts.
+/// [`Hold`](FaultAction::Hold); of several delays and of several throttle times the longest counts. An
+/// answer is rewritten, then forged, then damaged.
 #[derive(Debug, Clone)]
 pub struct FaultRule {
     pub(super) api: Option<ApiKey>,
@@ -54,7 +58,7 @@ pub struct FaultRule {
 }
 
 /// What a rule does to a request or its answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FaultAction {
     /// The matching partitions, or the whole request if its API has none, fail with this code and
@@ -66,6 +70,15 @@ pub enum FaultAction {
     Delay(Duration),
     /// The answer waits, and those behind it, until [`release`](crate::MockCluster::release).
     Hold,
+    /// The answer says that the client is throttled for this time, in versions that can say it, and for
+    /// so long nothing more is read from its connection (KIP-219).
+    Throttle(Duration),
+    /// The request is handled and its answer changed; see [`FaultRule::rewrite`]. A change that cannot
+    /// be written in the version of the request closes the connection.
+    Rewrite(Rewrite),
+    /// The request is handled, and answered with these bytes behind the header instead: a body in the
+    /// version of the request, or anything else. Beside an [`Error`](Self::Error) it is not handled.
+    Forge(Bytes),
     /// The request is handled and never answered; the connection stays.
     Swallow,
     /// The connection closes and the request is not handled.
@@ -104,6 +117,43 @@ impl FaultRule {
             left: Some(1),
             actions: vec![action],
         }
+    }
+
+    /// A rule that changes the answer to the next request of type `R`, after it was handled.
+    ///
+    /// What stands in the answer can be made of it, or something else altogether:
+    ///
+    /// ```
+    /// use kafka_mock::{FaultRule, MockCluster, MockConfig};
+    /// use kafka_protocol::messages::ProduceRequest;
+    ///
+    /// let mut cluster = MockCluster::new(MockConfig::new());
+    /// // The next batch is stored, but the answer says nothing of its partition.
+    /// cluster.add_fault(FaultRule::rewrite::<ProduceRequest>(|answer| answer.responses.clear()));
+    /// ```
+    ///
+    /// With [`Error`](FaultAction::Error) beside it the request is not handled.
+    pub fn rewrite<R: Request>(change: impl Fn(&mut R::Response) + Send + Sync + 'static) -> Self {
+        Self::new(FaultAction::Rewrite(Rewrite::new::<R>(change))).api(R::KEY)
+    }
+
+    /// A rule that makes the next Metadata answer about a topic tell another leader and epoch of a
+    /// partition: stale metadata, for so many answers, at one broker, on one connection, as the rule
+    /// is told. A leader of -1 is none.
+    pub fn tell_leader(topic: &str, partition: i32, leader: BrokerId, leader_epoch: i32) -> Self {
+        let name = topic.to_owned();
+        let rule = Self::rewrite::<MetadataRequest>(move |answer| {
+            let of_topic =
+                answer.topics.iter_mut().filter(|topic| topic.name.as_deref() == Some(&name));
+            let mut partitions = of_topic.flat_map(|topic| &mut topic.partitions);
+            if let Some(told) = partitions.find(|told| told.partition_index == partition) {
+                told.leader_id = leader.0;
+                told.leader_epoch = leader_epoch;
+                told.error_code =
+                    if leader.0 < 0 { ErrorCode::LEADER_NOT_AVAILABLE } else { ErrorCode::NONE };
+            }
+        });
+        rule.topic(topic)
     }
 
     /// And does this as well, to the same request.

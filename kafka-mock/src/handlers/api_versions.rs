@@ -13,23 +13,24 @@ const SOFTWARE_NAME_FROM: i16 = 3;
 pub(super) fn handle(state: &ClusterState, call: &Call, request: &ApiVersionsRequest) -> Answer {
     let error_code = check(state, call, request);
     let api_keys = match error_code {
-        ErrorCode::NONE => state.versions().iter().map(announce).collect(),
+        ErrorCode::NONE => state.announced(call.broker).ranges().iter().map(announce).collect(),
         _ => Vec::new(),
     };
     let response = ApiVersionsResponse { error_code, api_keys, ..Default::default() };
     call.respond::<ApiVersionsRequest>(&response)
 }
 
-/// The answer to a version that is not there: error 35 in version 0, with the versions of this API
-/// alone, so that the client can ask again.
+/// The answer to a version that is not there: error 35, with the versions of this API alone, so that
+/// the client can ask again. Brokers before 2.4 do not tell them, and the client asks with version 0.
 pub(super) fn unsupported(state: &ClusterState, call: &Call) -> Answer {
-    let own = state.versions().iter().filter(|(key, _)| *key == ApiKey::API_VERSIONS);
+    let own = state.announced(call.broker).range(ApiKey::API_VERSIONS);
+    let told = own.filter(|range| range.max >= SOFTWARE_NAME_FROM);
     let response = ApiVersionsResponse {
         error_code: ErrorCode::UNSUPPORTED_VERSION,
-        api_keys: own.map(announce).collect(),
+        api_keys: told.map(|range| announce(&(ApiKey::API_VERSIONS, range))).into_iter().collect(),
         ..Default::default()
     };
-    call.respond_in_version::<ApiVersionsRequest>(&response, 0)
+    call.respond::<ApiVersionsRequest>(&response)
 }
 
 fn check(state: &ClusterState, call: &Call, request: &ApiVersionsRequest) -> ErrorCode {

@@ -167,7 +167,7 @@ impl<'a> Read<'a> {
             .and_then(|index| found.partitions.get(index))
             .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
         let epoch = Some(asked.current_leader_epoch).filter(|epoch| *epoch >= 0);
-        partition.check_leader(self.call.broker, epoch)?;
+        partition.check_leader(self.call.broker, epoch, &state.failed_disks)?;
         let readable = partition.log.start_offset()..=partition.log.end_offset();
         if !readable.contains(&asked.fetch_offset) {
             return Err(ErrorCode::OFFSET_OUT_OF_RANGE);

@@ -81,7 +81,7 @@ fn find(
         .partition(topic, asked.partition_index)
         .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
     let epoch = Some(asked.current_leader_epoch).filter(|epoch| *epoch != -1);
-    partition.check_leader(call.broker, epoch)?;
+    partition.check_leader(call.broker, epoch, &state.failed_disks)?;
     Ok(offset_of(partition, asked.timestamp))
 }
 

@@ -7,13 +7,13 @@ use kafka_protocol::messages::metadata::{
     MetadataRequestTopic, MetadataResponse, MetadataResponseBroker, MetadataResponsePartition,
     MetadataResponseTopic,
 };
-use kafka_protocol::{ErrorCode, KafkaString, Uuid};
+use kafka_protocol::{ErrorCode, Int32Array, KafkaString, Uuid};
 
 use super::{Answer, CLUSTER_OPERATIONS, Call, TOPIC_OPERATIONS};
-use crate::AutoCreate;
 use crate::faults::Target;
 use crate::state::ClusterState;
 use crate::topics::{Partition, Topic, is_valid_name};
+use crate::{AutoCreate, BrokerId};
 
 /// First version that asks by topic id (KIP-516).
 const TOPIC_ID_FROM: i16 = 12;
@@ -24,7 +24,7 @@ pub(super) fn handle(state: &mut ClusterState, call: &Call, request: &MetadataRe
         return call.respond::<MetadataRequest>(&refused(asked_for, error));
     }
     let topics = match asked(request, call.version) {
-        None => state.topics.iter().map(|topic| describe(call, topic)).collect(),
+        None => state.topics.iter().map(|topic| describe(state, call, topic)).collect(),
         Some(topics) => topics_asked(state, call, request, topics),
     };
     let brokers = state.brokers.iter().map(|(id, address)| MetadataResponseBroker {
@@ -113,7 +113,7 @@ fn refused(topics: &[MetadataRequestTopic], error_code: ErrorCode) -> MetadataRe
 
 fn by_its_id(state: &ClusterState, call: &Call, id: Uuid) -> MetadataResponseTopic {
     match state.topics.resolve(id, "") {
-        Ok(found) => describe(call, found),
+        Ok(found) => describe(state, call, found),
         Err(error) => failed(error, None, id),
     }
 }
@@ -125,7 +125,7 @@ fn by_name(
     may_create: bool,
 ) -> MetadataResponseTopic {
     if let Some(topic) = state.topics.get(name) {
-        return describe(call, topic);
+        return describe(state, call, topic);
     }
     let error = if let Some(fault) = call.verdict.error(name, None) {
         fault.code
@@ -142,16 +142,16 @@ fn by_name(
         ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
     };
     match state.topics.get(name) {
-        Some(topic) if error.is_none() => describe(call, topic),
+        Some(topic) if error.is_none() => describe(state, call, topic),
         _ => failed(error, Some(name.clone()), Uuid::ZERO),
     }
 }
 
-fn describe(call: &Call, topic: &Topic) -> MetadataResponseTopic {
+fn describe(state: &ClusterState, call: &Call, topic: &Topic) -> MetadataResponseTopic {
     let whole_topic = call.verdict.error(&topic.name, None);
     let partitions = (0..).zip(&topic.partitions).map(|(index, partition)| {
         let fault = call.verdict.error(&topic.name, Some(index));
-        let described = describe_partition(index, partition);
+        let described = describe_partition(state, index, partition);
         match fault {
             Some(fault) => MetadataResponsePartition { error_code: fault.code, ..described },
             None => described,
@@ -172,7 +172,13 @@ fn describe(call: &Call, topic: &Topic) -> MetadataResponseTopic {
     }
 }
 
-fn describe_partition(index: i32, partition: &Partition) -> MetadataResponsePartition {
+fn describe_partition(
+    state: &ClusterState,
+    index: i32,
+    partition: &Partition,
+) -> MetadataResponsePartition {
+    let is_gone = |id: &i32| !state.brokers.contains_key(&BrokerId(*id));
+    let offline: Vec<i32> = partition.replicas.iter().copied().filter(is_gone).collect();
     let real = (partition.leader_id(), partition.leader_epoch);
     let told = partition.announced.map(|(leader, epoch)| (leader.0, epoch));
     let (leader_id, leader_epoch) = told.unwrap_or(real);
@@ -185,7 +191,8 @@ fn describe_partition(index: i32, partition: &Partition) -> MetadataResponsePart
         leader_id,
         leader_epoch,
         replica_nodes: partition.replicas.clone(),
-        isr_nodes: partition.replicas.clone(),
+        isr_nodes: Int32Array::from(partition.in_sync(&state.brokers)),
+        offline_replicas: Int32Array::from(offline),
         ..Default::default()
     }
 }

@@ -12,10 +12,10 @@ mod metadata;
 mod produce;
 mod topic_configs;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use kafka_protocol::messages::{ApiVersionsRequest, FetchRequest};
+use kafka_protocol::messages::FetchRequest;
 use kafka_protocol::{ApiKey, Frame, Request};
 
 use crate::BrokerId;
@@ -27,9 +27,14 @@ use crate::state::ClusterState;
 /// What a handler knows of a request besides its body.
 #[derive(Debug)]
 pub(crate) struct Call {
+    pub(crate) now: Instant,
     pub(crate) broker: BrokerId,
+    pub(crate) api: ApiKey,
+    /// Version of the answer, and of the request unless nobody knows that one.
     pub(crate) version: i16,
     pub(crate) correlation_id: i32,
+    /// When its answer may leave at the earliest.
+    pub(crate) answer_at: Instant,
     pub(crate) verdict: Verdict,
 }
 
@@ -54,11 +59,7 @@ const CLUSTER_OPERATIONS: i32 = 0x1fa0;
 impl Call {
     /// The answer to a request of type `R`.
     pub(crate) fn respond<R: Request>(&self, response: &R::Response) -> Answer {
-        self.respond_in_version::<R>(response, self.version)
-    }
-
-    fn respond_in_version<R: Request>(&self, response: &R::Response, version: i16) -> Answer {
-        match Frame::response::<R>(response, version, self.correlation_id) {
+        match Frame::response::<R>(response, self.version, self.correlation_id) {
             Ok(frame) => Answer::Send(frame.into_segments()),
             Err(error) => Answer::Close(CloseReason::Unanswerable(error.to_string())),
         }
@@ -84,9 +85,9 @@ pub(crate) fn handle(state: &mut ClusterState, call: &Call, body: RequestBody) -
 }
 
 /// Handles a request whose version was not announced: only ApiVersions gets an answer (KIP-511).
-pub(crate) fn handle_unsupported(state: &ClusterState, call: &Call, api: ApiKey) -> Answer {
-    match api {
-        ApiVersionsRequest::KEY if state.has_api(api) => api_versions::unsupported(state, call),
+pub(crate) fn handle_unsupported(state: &ClusterState, call: &Call) -> Answer {
+    match state.announced(call.broker).range(call.api) {
+        Some(_) if call.api == ApiKey::API_VERSIONS => api_versions::unsupported(state, call),
         _ => Answer::Close(CloseReason::UnsupportedVersion),
     }
 }

@@ -194,9 +194,15 @@ impl Write<'_> {
         if !(-1..=1).contains(&self.request.acks) {
             return Err(ErrorCode::INVALID_REQUIRED_ACKS.into());
         }
-        partition.check_leader(self.call.broker, None)?;
+        partition.check_leader(self.call.broker, None, &state.failed_disks)?;
         if let Ok(batch) = &batch {
             self.check_transaction(&state.coordinator, batch)?;
+        }
+        let min_insync = configs.min_insync_replicas.unwrap_or(state.config.min_insync_replicas);
+        // A topic with fewer replicas than that can be written all the same.
+        let min_insync = min_insync.min(partition.replicas.as_slice().len());
+        if self.request.acks == -1 && partition.in_sync_count(&state.brokers) < min_insync {
+            return Err(ErrorCode::NOT_ENOUGH_REPLICAS.into());
         }
         let log_start_offset = partition.log.start_offset();
         let tell_start = |refused: Refused| Refused { log_start_offset, ..refused };
@@ -213,6 +219,8 @@ impl Write<'_> {
             ErrorCode::CORRUPT_MESSAGE => rejection.into(),
             _ => tell_start(rejection.into()),
         })?;
+        let (now, config) = (self.call.now, &state.config);
+        partition.producers.expire(batch.header.producer_id, now, config.producer_id_expiration);
         let sequenced = partition.producers.check(&batch.header);
         if let Sequenced::Duplicate { base_offset, timestamp } =
             sequenced.map_err(|error| tell_start(error.into()))?
@@ -221,12 +229,12 @@ impl Write<'_> {
             let log_append_time_ms = timestamp;
             return Ok(Appended { base_offset, log_append_time_ms, log_start_offset });
         }
-        let base_offset = if state.config.discard {
+        let base_offset = if config.discard {
             partition.log.skip(batch.header.record_count)
         } else {
-            partition.log.append(&batch, partition.leader_epoch, state.config.retention_bytes)
+            partition.log.append(now, &batch, partition.leader_epoch, config.retention_bytes)
         };
-        partition.producers.update(&batch.header, base_offset, state.config.producer_ids_max);
+        partition.producers.update(&batch.header, base_offset, now, config.producer_ids_max);
         state.counters.batches += 1;
         state.counters.records += u64::from(batch.header.record_count.unsigned_abs());
         state.counters.bytes += batch.bytes.len() as u64;

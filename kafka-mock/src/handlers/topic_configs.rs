@@ -1,4 +1,4 @@
-//! The configs of a new topic: which ones there are, and the one that is heeded.
+//! The configs of a new topic: which ones there are, and the ones that are heeded.
 
 use kafka_protocol::ErrorCode;
 use kafka_protocol::messages::create_topics::CreatableTopicConfig;
@@ -32,7 +32,7 @@ const NAMES: [&str; 38] = [
     "message.timestamp.type",
     "min.cleanable.dirty.ratio",
     "min.compaction.lag.ms",
-    "min.insync.replicas",
+    MIN_INSYNC_REPLICAS,
     "preallocate",
     "remote.copy.lag.bytes",
     "remote.copy.lag.ms",
@@ -48,6 +48,7 @@ const NAMES: [&str; 38] = [
     "unclean.leader.election.enable",
 ];
 const MAX_MESSAGE_BYTES: &str = "max.message.bytes";
+const MIN_INSYNC_REPLICAS: &str = "min.insync.replicas";
 
 /// What one of a few words must be said.
 const CHOICES: [(&str, &[&str]); 2] = [
@@ -67,11 +68,16 @@ pub(super) fn parse(configs: &[CreatableTopicConfig]) -> Result<TopicConfigs, Er
         if is_wrong || !NAMES.contains(&name) {
             return Err(ErrorCode::INVALID_CONFIG);
         }
-        if name == MAX_MESSAGE_BYTES {
-            let bytes =
-                value.trim().parse::<i32>().ok().and_then(|bytes| usize::try_from(bytes).ok());
-            parsed.max_message_bytes = Some(bytes.ok_or(ErrorCode::INVALID_CONFIG)?);
+        match name {
+            MAX_MESSAGE_BYTES => parsed.max_message_bytes = Some(number(value, 0)?),
+            MIN_INSYNC_REPLICAS => parsed.min_insync_replicas = Some(number(value, 1)?),
+            _ => {}
         }
     }
     Ok(parsed)
+}
+
+fn number(value: &str, least: usize) -> Result<usize, ErrorCode> {
+    let number = value.trim().parse::<i32>().ok().and_then(|number| usize::try_from(number).ok());
+    number.filter(|number| *number >= least).ok_or(ErrorCode::INVALID_CONFIG)
 }

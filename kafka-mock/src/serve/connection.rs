@@ -28,8 +28,16 @@ pub(super) async fn run(shared: &Shared, broker: BrokerId, stream: TcpStream) ->
         let (id, filled) = inner.connect();
         (id, filled, inner.cluster.decoder())
     };
-    let connection =
-        Connection { shared, broker, id, filled, decoder, stream, buffer: BytesMut::new() };
+    let connection = Connection {
+        shared,
+        broker,
+        id,
+        filled,
+        decoder,
+        stream,
+        buffer: BytesMut::new(),
+        reads_at: None,
+    };
     connection.run().await
 }
 
@@ -41,6 +49,8 @@ struct Connection<'s> {
     decoder: FrameDecoder,
     stream: TcpStream,
     buffer: BytesMut,
+    /// When the next request is read, if not at once.
+    reads_at: Option<Instant>,
 }
 
 impl Drop for Connection<'_> {
@@ -52,9 +62,17 @@ impl Drop for Connection<'_> {
 impl Connection<'_> {
     async fn run(mut self) -> io::Result<()> {
         loop {
-            let replies = match self.next_frame()? {
-                Some(frame) => self.handle(frame),
-                None => {
+            let pause = self.reads_at.filter(|at| *at > now());
+            let frame = if pause.is_none() { self.next_frame()? } else { None };
+            let replies = match (frame, pause) {
+                (Some(frame), _) => self.handle(frame),
+                (None, Some(until)) => {
+                    tokio::select! {
+                        () = tokio::time::sleep_until(until.into()) => continue,
+                        () = self.filled.notified() => self.replies(),
+                    }
+                }
+                (None, None) => {
                     tokio::select! {
                         read = self.stream.read_buf(&mut self.buffer) => {
                             if read? == 0 {
@@ -100,7 +118,7 @@ impl Connection<'_> {
         Ok(Some(frame))
     }
 
-    fn handle(&self, frame: Bytes) -> Vec<ReplyAction> {
+    fn handle(&mut self, frame: Bytes) -> Vec<ReplyAction> {
         let frame = self.decoder.decode(frame);
         let now = now();
         let mut inner = self.shared.lock();
@@ -108,6 +126,9 @@ impl Connection<'_> {
         inner.cluster.handle_decoded(now, self.broker, self.id, frame);
         let replies = inner.replies(now, Some(self.id));
         self.reschedule(&inner, before);
+        let reads_at = inner.cluster.reads_at(self.id);
+        drop(inner);
+        self.reads_at = reads_at;
         replies
     }
 

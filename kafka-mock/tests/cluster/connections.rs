@@ -6,10 +6,12 @@ use kafka_mock::{
     BrokerId, CloseReason, ConnectionId, FaultAction, FaultRule, MockConfig, Reply, ReplyAction,
     RequestFate,
 };
+use kafka_protocol::ApiKey;
+use kafka_protocol::messages::ProduceRequest;
 use kafka_protocol::messages::fetch::FetchRequest;
 use kafka_protocol::messages::metadata::MetadataRequest;
 
-use crate::support::Rig;
+use crate::support::{Rig, batch, produce_request};
 
 /// The correlation ids of answers, per connection in the order in which they come.
 pub(crate) fn order(replies: &[Reply]) -> Vec<(u64, i32)> {
@@ -117,4 +119,34 @@ fn the_same_script_gives_the_same_bytes() {
         replies
     };
     assert_eq!(run(), run());
+}
+
+#[test]
+fn connections_and_requests_of_each_api_are_counted() {
+    let mut rig = Rig::new(MockConfig::new().request_log_max(1));
+    rig.cluster.add_fault(FaultRule::new(FaultAction::Hold).connection(ConnectionId(8)));
+    for (connection, broker) in [(7, 1), (8, 2), (7, 1), (8, 2)] {
+        rig.send_on(connection, broker, &metadata(), 12);
+    }
+    rig.replies();
+    let seen = rig.cluster.connections().map(|c| (c.connection.0, c.broker.0, c.requests));
+    assert_eq!(seen.collect::<Vec<_>>(), [(7, 1, 2), (8, 2, 2)]);
+    let waiting: Vec<_> = rig.cluster.connections().map(|c| (c.opened, c.unanswered)).collect();
+    assert_eq!(waiting, [(rig.now, 0), (rig.now, 2)]);
+    assert_eq!(rig.cluster.request_count(ApiKey::METADATA), 4);
+    assert_eq!(rig.cluster.request_count(ApiKey::API_VERSIONS), 0);
+    rig.cluster.handle_disconnect(rig.now, ConnectionId(7));
+    assert_eq!(rig.cluster.connections().count(), 1);
+}
+
+#[test]
+fn requests_are_kept_whole_if_they_shall_be() {
+    let request = produce_request("t", 0, batch(&["a"]));
+    for keep in [true, false] {
+        let mut rig = Rig::new(MockConfig::new().keep_requests(keep));
+        rig.ask(1, &request, 9);
+        let record = rig.cluster.requests().last().unwrap();
+        assert_eq!(record.request::<ProduceRequest>(), keep.then(|| request.clone()));
+        assert_eq!(record.request::<MetadataRequest>(), None);
+    }
 }

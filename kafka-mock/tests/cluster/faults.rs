@@ -200,6 +200,22 @@ fn held_answers_come_when_they_are_released() {
 }
 
 #[test]
+fn of_several_held_answers_each_comes_when_it_is_released_itself() {
+    let mut rig = rig();
+    let hold = || FaultRule::new(FaultAction::Hold);
+    let rules = [(); 3].map(|()| rig.cluster.add_fault(hold()));
+    for connection in [1, 2, 3] {
+        rig.send_on(connection, 1, &MetadataRequest::default(), 12);
+    }
+    for (rule, expected) in rules.into_iter().zip([(1, 1), (2, 2), (3, 3)]).rev() {
+        assert_eq!(rig.replies(), []);
+        assert_eq!(rig.cluster.release(rig.now, Some(rule)), 1);
+        assert_eq!(order(&rig.replies()), [expected]);
+        assert_eq!(rig.cluster.release(rig.now, Some(rule)), 0);
+    }
+}
+
+#[test]
 fn several_actions_of_one_rule_hold_together() {
     let mut rig = rig();
     let delay = Duration::from_millis(5);

@@ -1,6 +1,6 @@
 //! Metadata and ApiVersions.
 
-use kafka_mock::{AutoCreate, BrokerId, CloseReason, MockConfig, RequestFate};
+use kafka_mock::{AutoCreate, BrokerId, CloseReason, KafkaVersion, MockConfig, RequestFate};
 use kafka_protocol::messages::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
 use kafka_protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
 use kafka_protocol::{
@@ -181,9 +181,12 @@ fn every_version_announces_what_there_is() {
 
 #[test]
 fn an_unknown_version_of_api_versions_is_told_the_known_ones_in_version_0() {
-    for (config, max) in [
-        (MockConfig::new(), 5),
-        (MockConfig::new().versions(ApiKey::API_VERSIONS, VersionRange::new(0, 2)), 2),
+    let older = |version| MockConfig::new().versions(ApiKey::API_VERSIONS, version);
+    for (config, told) in [
+        (MockConfig::new(), Some(VersionRange::new(0, 5))),
+        (older(VersionRange::new(0, 3)), Some(VersionRange::new(0, 3))),
+        // Before Kafka 2.4 they were not told (KIP-511).
+        (older(VersionRange::new(0, 2)), None),
     ] {
         let mut rig = Rig::new(config);
         let frame = Frame::request(&software("me"), 4, 9, None).unwrap().into_bytes();
@@ -200,8 +203,8 @@ fn an_unknown_version_of_api_versions_is_told_the_known_ones_in_version_0() {
             assert_eq!(header.correlation_id, 9);
             assert_eq!(response.error_code, ErrorCode::UNSUPPORTED_VERSION);
             let versions = BrokerVersions::from(&response);
-            assert_eq!(versions.range(ApiKey::API_VERSIONS), Some(VersionRange::new(0, max)));
-            assert_eq!(response.api_keys.len(), 1);
+            assert_eq!(versions.range(ApiKey::API_VERSIONS), told);
+            assert_eq!(response.api_keys.len(), usize::from(told.is_some()));
         }
     }
 }
@@ -237,4 +240,45 @@ fn an_older_broker_closes_on_newer_versions() {
     let last = rig.cluster.requests().last().unwrap();
     assert_eq!(last.fate, RequestFate::Closed(CloseReason::UnsupportedVersion));
     rig.ask_and_be_closed(1, &kafka_protocol::messages::DescribeClusterRequest::default(), 0);
+}
+
+#[test]
+fn a_release_announces_what_it_had() {
+    for (release, produce, metadata, init_producer_id, describe_cluster) in [
+        ("2.1", 7, 7, 1, None),
+        ("2.4", 8, 9, 2, None),
+        ("2.6", 8, 9, 3, None),
+        ("2.8", 9, 11, 4, Some(0)),
+        ("3.6", 9, 12, 4, Some(0)),
+        ("3.7", 10, 12, 4, Some(1)),
+        ("3.9", 11, 12, 5, Some(1)),
+        ("4.0", 12, 13, 5, Some(2)),
+        ("4.4", 13, 13, 5, Some(2)),
+    ] {
+        let mut rig = Rig::new(MockConfig::new().kafka_version(release.parse().unwrap()));
+        let versions = BrokerVersions::from(&rig.ask(1, &software("me"), 0));
+        let max = |api| versions.range(api).map(|range| range.max);
+        assert_eq!(max(ApiKey::PRODUCE), Some(produce), "{release}");
+        assert_eq!(max(ApiKey::METADATA), Some(metadata), "{release}");
+        assert_eq!(max(ApiKey::INIT_PRODUCER_ID), Some(init_producer_id), "{release}");
+        assert_eq!(max(ApiKey::DESCRIBE_CLUSTER), describe_cluster, "{release}");
+    }
+}
+
+#[test]
+fn every_release_takes_batches_in_its_newest_version_and_no_newer_one() {
+    for release in KafkaVersion::ALL {
+        let mut rig = Rig::new(MockConfig::new().kafka_version(release));
+        let versions = BrokerVersions::from(&rig.ask(1, &software("me"), 0));
+        let newest = versions.range(ApiKey::PRODUCE).unwrap().max;
+        let mut request = crate::support::produce_request("t", 0, crate::support::batch(&["a"]));
+        if newest >= 13 {
+            request.topic_data[0].topic_id = rig.cluster.topic_id("t").unwrap();
+        }
+        let answer = crate::support::only(rig.ask(1, &request, newest));
+        assert_eq!(answer.error_code, ErrorCode::NONE, "{release}");
+        if newest < 13 {
+            rig.ask_and_be_closed(1, &request, newest + 1);
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! Idempotence as a partition sees it: epochs, the window of five batches, the wrap of sequences.
 
-use kafka_mock::MockConfig;
+use std::time::Duration;
+
+use kafka_mock::{BrokerId, MockConfig};
 use kafka_protocol::ErrorCode;
 use kafka_protocol::messages::produce::PartitionProduceResponse;
 
@@ -168,4 +170,50 @@ fn a_leader_that_lost_records_forgets_what_their_producer_sent() {
     rig.cluster.delete_records("t", 0, 3);
     assert!(rig.cluster.truncate("t", 0, 1));
     assert_eq!(rig.cluster.offsets("t", 0), Some(3..3));
+}
+
+#[test]
+fn a_producer_id_that_writes_nothing_for_long_is_forgotten() {
+    let second = Duration::from_secs(1);
+    let mut rig = Rig::new(MockConfig::new().producer_id_expiration(10 * second));
+    let write =
+        |rig: &mut Rig, sequence| rig.produce(0, sequenced(&["x"], 7, 0, sequence)).error_code;
+    assert_eq!([write(&mut rig, 0), write(&mut rig, 1)], [OK; 2]);
+    rig.advance(9 * second);
+    // Each batch keeps it alive; a refused one does not.
+    assert_eq!(write(&mut rig, 2), OK);
+    rig.advance(9 * second);
+    assert_eq!(write(&mut rig, 9), OUT_OF_ORDER);
+    rig.advance(second);
+    assert_eq!([write(&mut rig, 9), write(&mut rig, 10)], [OK; 2]);
+    // Its window is new as well: the first batch is not known again.
+    assert_eq!(write(&mut rig, 2), OUT_OF_ORDER);
+}
+
+#[test]
+fn lost_batches_do_not_make_a_producer_younger() {
+    let second = Duration::from_secs(1);
+    let mut rig = Rig::new(MockConfig::new().producer_id_expiration(10 * second));
+    rig.produce(0, sequenced(&["x"], 7, 0, 0));
+    rig.advance(9 * second);
+    rig.produce(0, sequenced(&["x"], 7, 0, 1));
+    rig.cluster.truncate("t", 0, 1);
+    assert_eq!(rig.produce(0, sequenced(&["x"], 7, 0, 5)).error_code, OUT_OF_ORDER);
+    rig.advance(second);
+    assert_eq!(rig.produce(0, sequenced(&["x"], 7, 0, 5)).error_code, OK);
+}
+
+#[test]
+fn all_producer_ids_of_a_broker_or_of_the_cluster_are_forgotten() {
+    let mut rig = rig();
+    for partition in 0..3 {
+        for id in [7, 8] {
+            rig.produce(partition, sequenced(&["x"], id, 0, 0));
+        }
+    }
+    assert_eq!(rig.cluster.expire_producer_ids(Some(BrokerId(1))), 2);
+    assert_eq!(rig.produce(0, sequenced(&["x"], 7, 0, 5)).error_code, OK);
+    assert_eq!(rig.produce(1, sequenced(&["x"], 7, 0, 5)).error_code, OUT_OF_ORDER);
+    assert_eq!(rig.cluster.expire_producer_ids(None), 5);
+    assert_eq!(rig.produce(1, sequenced(&["x"], 7, 0, 5)).error_code, OK);
 }
