@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueHint};
+use kafka_mock::KafkaVersion;
 
 use crate::values::{
     Acks, AutoCreate, Bootstrap, Codec, Delimiter, Header, NewTopic, Property, Servers, Start,
@@ -257,6 +258,7 @@ error. It listens on 127.0.0.1 only. Each partition keeps its last 256 MiB.
 Examples:
   kafka mock --port 9092 --topic orders:6 --auto-create
   kafka mock --discard --topic load:12      # to measure a producer: counts, keeps nothing
+  kafka mock --auto-create --kafka-version 2.1 --rtt 40 --quota 1000000    # old, far and strict
 
 In a script:
   kafka mock --auto-create > servers & sleep 1; kafka metadata -b \"$(cat servers)\"; kill %1")]
@@ -282,6 +284,19 @@ pub(crate) struct MockArgs {
     /// Acknowledge and count records, but keep none.
     #[arg(long)]
     pub(crate) discard: bool,
+
+    /// Announce what brokers of this release do, from 2.1 on [default: the newest].
+    #[arg(long, value_name = "RELEASE")]
+    pub(crate) kafka_version: Option<KafkaVersion>,
+
+    /// Milliseconds from a request to its answer: brokers that are far away.
+    #[arg(long, value_name = "MS", default_value_t = 0,
+          value_parser = clap::value_parser!(u64).range(..=60_000))]
+    pub(crate) rtt: u64,
+
+    /// Throttle each client that produces more bytes a second to a broker.
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) quota: Option<u64>,
 }
 
 #[cfg(test)]
@@ -321,6 +336,7 @@ mod tests {
             panic!("no mock")
         };
         assert_eq!(args.auto_create.map(|create| create.partitions), Some(3));
+        assert_eq!((args.kafka_version, args.rtt, args.quota), (None, 0, None));
     }
 
     #[test]
@@ -354,6 +370,11 @@ mod tests {
                 "mock --topic a:0",
                 "error: invalid value 'a:0' for '--topic <NAME[:PARTITIONS]>': \
                  \"0\" is not a number of partitions: 1 to 65535",
+            ),
+            (
+                "mock --kafka-version 2.0",
+                "error: invalid value '2.0' for '--kafka-version <RELEASE>': \
+                 there is no Kafka \"2.0\" here: 2.1 to 2.8, 3.0 to 3.9, 4.0 to 4.4",
             ),
             (
                 "demo --size 5",

@@ -1,6 +1,7 @@
 //! `kafka mock`: a cluster in memory for other programs.
 
 use std::io::{Write, stdout};
+use std::time::Duration;
 
 use kafka_mock::{AutoCreate, MockConfig};
 
@@ -11,7 +12,14 @@ use crate::interrupt::Interrupt;
 use crate::numbers::{bytes, counted, grouped};
 
 pub(crate) async fn run(args: MockArgs) -> Result<(), Failure> {
-    let mut config = MockConfig::new().brokers(args.brokers).discard(args.discard);
+    let rtt = Duration::from_millis(args.rtt);
+    let mut config = MockConfig::new().brokers(args.brokers).discard(args.discard).rtt(rtt);
+    if let Some(version) = args.kafka_version {
+        config = config.kafka_version(version);
+    }
+    if let Some(quota) = args.quota {
+        config = config.producer_byte_rate(quota);
+    }
     config = match args.auto_create {
         Some(create) => config.default_partitions(create.partitions),
         None => config.auto_create(AutoCreate::Off),

@@ -1,8 +1,13 @@
 //! What Ctrl-C does: a signal that there is on Unix only.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
+use kafka_protocol::messages::produce::TopicProduceData;
+use kafka_protocol::messages::{ApiVersionsRequest, ProduceRequest};
 use kafka_protocol::records::Compression;
+use kafka_protocol::{ApiKey, DecodeLimits, Frame, decode_response};
 use serde_json::{Value, json};
 
 use crate::fixture::{Cluster, Ran, interrupt, kafka, start};
@@ -40,6 +45,50 @@ fn a_cluster_in_the_foreground_serves_others_until_ctrl_c() {
     assert_eq!(code, Some(0), "{err}");
     assert!(err.starts_with("2 brokers in memory on 127.0.0.1, with 1 topic;"), "{err}");
     assert!(err.ends_with("requests, 0 records in 0 batches of 0 B\n"), "{err}");
+}
+
+#[test]
+fn a_cluster_is_as_old_as_far_and_as_strict_as_it_was_told() {
+    let mut mock = start(&[
+        "mock",
+        "--topic",
+        "t:1",
+        "--kafka-version",
+        "2.1",
+        "--rtt",
+        "150",
+        "--quota",
+        "200",
+    ]);
+    let mut first = String::new();
+    let mut out = BufReader::new(mock.stdout.take().unwrap());
+    out.read_line(&mut first).unwrap();
+
+    let mut broker = TcpStream::connect(first.trim_end().split(',').next().unwrap()).unwrap();
+    let mut ask = |frame: Frame| {
+        broker.write_all(&frame.into_bytes()).unwrap();
+        let mut size = [0; 4];
+        broker.read_exact(&mut size).unwrap();
+        let mut answer = vec![0; u32::from_be_bytes(size) as usize];
+        broker.read_exact(&mut answer).unwrap();
+        answer
+    };
+    let start = Instant::now();
+    let frame = Frame::request(&ApiVersionsRequest::default(), 0, 1, None).unwrap();
+    let limits = DecodeLimits::default();
+    let (_, told) = decode_response::<ApiVersionsRequest>(ask(frame).into(), 0, &limits).unwrap();
+    let produce = told.api_keys.iter().find(|api| api.api_key == ApiKey::PRODUCE).unwrap();
+    assert_eq!(produce.max_version, 7);
+    assert!(start.elapsed() >= Duration::from_millis(150));
+
+    // A request of more than a second's worth of bytes, whatever becomes of its batches.
+    let topic = TopicProduceData { name: "x".repeat(600).into(), ..Default::default() };
+    let produce = ProduceRequest { acks: -1, topic_data: vec![topic], ..Default::default() };
+    let frame = Frame::request(&produce, 7, 2, None).unwrap();
+    let (_, answer) = decode_response::<ProduceRequest>(ask(frame).into(), 7, &limits).unwrap();
+    assert!(answer.throttle_time_ms > 1000, "{answer:?}");
+    interrupt(&mock);
+    assert!(mock.wait().unwrap().success());
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn a_broker_that_owes_records_is_asked_again_but_not_for_ever() {
     let fault = |rule: FaultRule| {
         cluster.server.with_cluster(|cluster| cluster.add_fault(rule.api(ApiKey::FETCH)))
     };
-    fault(FaultRule::new(not_available).times(2));
+    fault(FaultRule::new(not_available.clone()).times(2));
     fault(FaultRule::new(FaultAction::CloseBefore));
     assert_eq!(read(&cluster, &[]), "first\n");
 

@@ -17,6 +17,7 @@ mod metadata;
 mod metrics;
 mod partitioning;
 mod rebootstrap;
+mod releases;
 mod retries;
 mod sequences;
 mod splitting;
