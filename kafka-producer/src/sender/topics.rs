@@ -305,8 +305,8 @@ impl Sender {
         }
     }
 
-    /// A topic was deleted and created again: what was never sent goes to the new one, the rest ends
-    /// as it is.
+    /// A topic was deleted and created again: what is certainly not in the old one goes to the new one,
+    /// the rest ends as it is.
     fn move_to_new(
         &mut self,
         now: Instant,
@@ -319,11 +319,10 @@ impl Sender {
             while self.take_from_queue(from) {}
             let unsent = self.partition(from).map_or(Vec::new(), |partition| {
                 let waiting = std::mem::take(&mut partition.waiting);
-                // A part of a split batch was not sent, but may be there with all the others.
-                let (sent, mut unsent): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|taken| {
-                    taken.batch.attempts > 0 || taken.batch.may_have_been_written
-                });
-                partition.waiting.extend(sent);
+                // What the old topic's leader refused for certain is as good as never sent.
+                let (uncertain, mut unsent): (Vec<_>, Vec<_>) =
+                    waiting.into_iter().partition(|taken| taken.batch.may_have_been_written);
+                partition.waiting.extend(uncertain);
                 // Sequences are of the old topic.
                 unsent.iter_mut().for_each(|taken| taken.sequence = None);
                 unsent

@@ -101,3 +101,15 @@ fn a_topic_that_nobody_sends_to_is_forgotten_and_found_again() {
     simulation.send("orders", 0, 100);
     assert_eq!(simulation.finish().successes(), 6);
 }
+
+/// Its leader says first that it does not know the topic any more.
+#[test]
+fn what_the_old_topic_refused_goes_to_the_new_one() {
+    let mut simulation = warmed_up(one_partition());
+    simulation.archive("orders");
+    simulation.cluster.recreate_topic("orders").unwrap();
+    for _ in 0..30 {
+        simulation.send("orders", 0, 100);
+    }
+    assert_eq!(simulation.finish().successes(), 31);
+}
