@@ -56,6 +56,9 @@
     )
 )]
 
+#[macro_use]
+mod mutant;
+
 mod accumulator;
 mod callbacks;
 #[cfg(feature = "tokio")]

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::cargo::cargo;
-use crate::{bench, codegen, conformance, fuzz, interop, java, kafka, oracle, outside, tidy};
+use crate::{
+    bench, codegen, conformance, fuzz, interop, java, kafka, oracle, outside, simulate, tidy,
+};
 
 /// What a step did: it ran, or the tool that it needs is not here.
 pub(crate) enum Done {
@@ -17,6 +19,9 @@ pub(crate) enum Done {
 }
 
 const NO_JAVA: Done = Done::Skipped("Java (java, javac) or Maven (mvn) is not installed");
+
+/// A minute of random runs, other ones than the tests have.
+const SIMULATION: [&str; 4] = ["--from", "100000", "--seconds", "60"];
 
 type Step = (&'static str, fn(&Path) -> Result<Done>);
 
@@ -29,7 +34,7 @@ const STEPS: &[Step] = &[
     ("documentation", documentation),
     ("licences and sources", deny),
     ("a crate outside", |root| outside::run(root).map(|()| Done::Ran)),
-    ("swarm smoke", swarm),
+    ("simulation smoke", |root| simulate::run(root, &SIMULATION).map(|()| Done::Ran)),
     ("loom", loom),
     ("fuzz smoke", |root| fuzz::run(root, &["--seconds", "10"]).map(|()| Done::Ran)),
     ("oracle", oracle),
@@ -98,20 +103,6 @@ fn features(root: &Path) -> Result<Done> {
         cargo(root, ".", &[&check[..], &["--", "-D", "warnings"]].concat())
             .with_context(|| format!("{pure} without tokio"))?;
     }
-    Ok(Done::Ran)
-}
-
-/// Some thousand random runs of the producer's core, other ones than the tests have.
-fn swarm(root: &Path) -> Result<Done> {
-    let args = ["test", "--release", "--quiet", "-p", "kafka-producer", "--lib", "swarm"];
-    let status = Command::new(env!("CARGO"))
-        .args(args)
-        .args(["--", "--nocapture"])
-        .env("SWARM_SEED", "100000")
-        .env("SWARM_RUNS", "3000")
-        .current_dir(root)
-        .status()?;
-    ensure!(status.success(), "a seed failed: the message above names it");
     Ok(Done::Ran)
 }
 

@@ -15,6 +15,7 @@ mod oracle;
 mod outside;
 mod schema;
 mod schemas;
+mod simulate;
 mod tidy;
 mod versions;
 
@@ -38,6 +39,14 @@ cargo xtask <task>
                      our codec beside the published ones of xtask/peers, in one run; writes
                      docs/benchmarks-codec.md. --no-build: without the time of clean builds;
                      --quick: only whether all agree
+  simulate [--seeds N] [--from SEED] [--seconds T]
+                     random runs of the producer's core against a cluster, in virtual time (150 seeds
+                     from 1 on)
+  simulate --seed S [-v] | --scenario NAME [-v]
+                     one run, or the scenarios of a name; -v tells what happens in it, line by line
+  simulate --mutants [--seeds N]
+                     rules of the core that are broken on purpose, one at a time: some seed of N (500)
+                     must find out (minutes)
   schemas            write kafka-protocol/schemas/ from the published kafka-clients jar (needs mvn)
   codegen [--check]  write kafka-protocol/src/messages/ from the schemas; --check: fail if stale
   golden             write the golden files of the codec and the producer with Java's own classes
@@ -80,6 +89,7 @@ fn run() -> Result<()> {
         ["outside"] => outside::run(&root),
         ["fuzz", options @ ..] => fuzz::run(&root, options),
         ["bench", "codec", options @ ..] => bench::codec(&root, options),
+        ["simulate", options @ ..] => simulate::run(&root, options),
         ["schemas"] => schemas::run(&root),
         ["codegen"] => codegen::run(&root),
         ["codegen", "--check"] => codegen::check(&root),

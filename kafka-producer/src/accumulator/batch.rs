@@ -183,6 +183,9 @@ impl ProducerBatch {
     /// The outcome of all its records. The memory stays with the batch until it is dropped.
     pub(crate) fn complete(&mut self, outcome: Outcome) -> Completion {
         self.is_complete = true;
+        if is_broken!("memory_returned_at_expiry") {
+            self.permit.shrink(self.permit.bytes());
+        }
         let permit = self.callback_permit.take();
         self.completion(self.records.clone(), outcome, permit)
     }

@@ -301,6 +301,7 @@ impl Line {
 
     fn try_take(&mut self, total: usize, bytes: usize) -> bool {
         let free = !self.closed && self.waiting.is_empty() && self.fits(total, bytes);
+        let free = free || is_broken!("memory_without_limit");
         if free {
             self.used += bytes;
         }

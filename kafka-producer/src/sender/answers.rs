@@ -199,6 +199,9 @@ impl Sender {
             None => format!("the broker answered {}", explained(error)),
         });
         taken.batch.may_have_been_written |= !is_certain_rejection(error);
+        if is_broken!("uncertainty_forgotten") {
+            taken.batch.may_have_been_written = !is_certain_rejection(error);
+        }
         let verdict = judge(
             error,
             Attempted {
@@ -247,7 +250,7 @@ impl Sender {
         let retries = self.config.retries;
         let Some(mut taken) = self.take_answered(sent) else { return };
         let index = sent.queue.index;
-        taken.batch.may_have_been_written = true;
+        taken.batch.may_have_been_written |= !is_broken!("lost_is_certain");
         let Some(partition) = self.partition(index) else { return };
         partition.last_error = Some(why.to_owned());
         if taken.batch.is_complete() {
@@ -295,7 +298,11 @@ impl Sender {
                 self.incomplete.remove(&id);
                 for part in parts {
                     let first_record = part.first_record();
-                    let offset = first_record - id.first_record;
+                    let offset = if is_broken!("parts_share_a_sequence") {
+                        0
+                    } else {
+                        first_record - id.first_record
+                    };
                     let sequence = sequence.map(|assigned| assigned.advance(offset));
                     let id = BatchId { first_record, ..id };
                     self.incomplete.insert(id);

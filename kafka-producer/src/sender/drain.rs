@@ -81,6 +81,7 @@ impl Sender {
         let size = self.config.batch_size;
         let status = partition.queue.status(size);
         let oldest = partition.oldest_taken().into_iter().chain(status.map(|s| s.oldest)).min();
+        let oldest = oldest.filter(|_| !is_broken!("delivery_never_times_out"));
         self.timers.set(Timer::Delivery(index), oldest.map(|at| at + timeout));
         let lingers_until = status.filter(|s| !s.is_full && !is_hurried).map(|s| s.oldest + linger);
         let lingers_until = lingers_until.filter(|until| *until > now);
@@ -242,7 +243,8 @@ impl Sender {
             };
             let Some(taken) = self.take_to_send(now, broker, index) else { continue };
             let len = BATCH_HEADER + taken.batch.body.len();
-            if size > 0 && size + len > self.config.max_request_size {
+            let max = self.config.max_request_size;
+            if size > 0 && size + len > max && !is_broken!("request_without_limit") {
                 self.give_back(broker, index, taken);
                 break;
             }
@@ -405,7 +407,9 @@ impl Partition {
         let mut header = taken.batch.body.header();
         if let Some(current) = state.ready() {
             let count = taken.batch.record_count();
-            self.is_probing |= taken.sequence.is_none() && self.sequences.is_new(current);
+            self.is_probing |= taken.sequence.is_none()
+                && self.sequences.is_new(current)
+                && !is_broken!("no_probing");
             let assigned =
                 *taken.sequence.get_or_insert_with(|| self.sequences.assign(current, count));
             header.producer_id = assigned.producer.id;

@@ -29,6 +29,8 @@ mod producer_id;
 mod requests;
 mod retry;
 mod sequences;
+#[cfg(test)]
+mod states;
 mod timers;
 mod topics;
 
@@ -36,6 +38,8 @@ pub(crate) use availability::AvailabilityConfig;
 pub(crate) use connections::ConnectionsConfig;
 pub(crate) use event::{Action, BatchId, Command, CommandId, Event, RequestId};
 pub(crate) use metadata::MetadataConfig;
+#[cfg(test)]
+pub(crate) use states::Machine;
 pub(crate) use timers::Timer;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -112,6 +112,8 @@ impl Partition {
         let is_repeated = |taken: &Taken| taken.batch.attempts > 1;
         let may = if !rules.is_ordered {
             true
+        } else if is_broken!("order_not_kept") {
+            self.in_flight.len() < rules.in_flight_max
         } else if let Some(again) = self.waiting.front().filter(|front| front.batch.attempts > 0) {
             // Again: only as the oldest of all, and one at a time.
             self.in_flight.iter().all(|sent| sent.id > again.id && !is_repeated(sent))
@@ -125,7 +127,11 @@ impl Partition {
 
     /// Puts a batch back, in its order.
     pub(super) fn put_back(&mut self, taken: Taken) {
-        let at = self.waiting.partition_point(|other| other.id < taken.id);
+        let at = if is_broken!("retries_out_of_order") {
+            self.waiting.len()
+        } else {
+            self.waiting.partition_point(|other| other.id < taken.id)
+        };
         self.waiting.insert(at, taken);
     }
 
@@ -151,6 +157,7 @@ impl Partition {
     pub(super) fn must_renumber(&self) -> bool {
         let is_certain =
             |taken: &Taken| taken.sequence.is_none() || !taken.batch.may_have_been_written;
+        let is_certain = |taken: &Taken| is_certain(taken) || is_broken!("uncertain_is_renumbered");
         self.in_flight.is_empty()
             && self.sequences.must_renumber(self.waiting.iter().all(is_certain))
     }

@@ -32,7 +32,7 @@ impl ProducerIds {
     #[cfg(test)]
     pub(super) fn set_epoch(&mut self, epoch: i16) {
         if let ProducerIdState::Ready(producer) = &mut self.state {
-            producer.epoch = epoch;
+            producer.epoch = producer.epoch.max(epoch);
         }
     }
 
@@ -138,7 +138,7 @@ impl Sender {
             return partition.sequences.restart();
         }
         let Some(current) = ids.state.ready() else { return };
-        if partition.sequences.needs_bump(current) {
+        if partition.sequences.needs_bump(current) && !is_broken!("epoch_not_bumped") {
             ids.state.bump();
         }
         let Some(producer) = ids.state.ready() else { return };

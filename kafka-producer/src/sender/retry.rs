@@ -36,7 +36,9 @@ pub(super) enum Verdict {
 /// The answer of a broker other than success.
 pub(super) fn judge(error: ErrorCode, batch: Attempted) -> Verdict {
     match error {
-        ErrorCode::DUPLICATE_SEQUENCE_NUMBER => Verdict::Duplicate,
+        ErrorCode::DUPLICATE_SEQUENCE_NUMBER if !is_broken!("duplicate_is_failure") => {
+            Verdict::Duplicate
+        }
         ErrorCode::MESSAGE_TOO_LARGE if batch.record_count > 1 => Verdict::Split,
         // The broker drops a repetition only if it is the same batch as before: whether this one is out
         // of order because it is there, or because one before it is not, cannot be told.

@@ -13,9 +13,12 @@ use crate::accumulator::{AppendError, Attempt, Now, QueueClosed, RecordAccumulat
 use crate::callbacks::CallbackRunner;
 use crate::record::Record;
 use crate::sender::{Action, Command, CommandId, Event, Sender};
+use crate::sim::checkers;
 use crate::sim::ledger::Ledger;
 use crate::sim::network::{self, Network, Parcel};
+use crate::sim::reach::Reached;
 use crate::sim::settings::Settings;
+use crate::sim::story::Who;
 use crate::testing::start;
 use crate::wake::WakeFlag;
 
@@ -38,6 +41,7 @@ pub(super) struct Simulation {
     pub(super) trace: DefaultHasher,
     pub(super) actions: u64,
     pub(super) steps_at_once: u32,
+    pub(super) reached: Reached,
 }
 
 impl Simulation {
@@ -52,7 +56,7 @@ impl Simulation {
         let config = settings.sender(&cluster);
         let sender = Sender::new(config, Arc::clone(&accumulator), start);
         Self {
-            network: Network::new(settings.seed, cluster.brokers()),
+            network: Network::new(&settings, cluster.brokers(), start),
             compressor: Compressor::new(settings.compression),
             settings,
             start,
@@ -67,6 +71,7 @@ impl Simulation {
             trace: DefaultHasher::new(),
             actions: 0,
             steps_at_once: 0,
+            reached: Reached::default(),
         }
     }
 
@@ -77,6 +82,10 @@ impl Simulation {
         let mut attempt = Attempt::default();
         match self.accumulator.try_append(self.both_clocks(), &record, &mut attempt) {
             Ok(delivery) => {
+                self.network.story.tell(self.now, Who::App, || {
+                    let (number, partition) = (self.ledger.accepted(), delivery.partition());
+                    format!("sends record {number} to {topic}-{partition}, {size} bytes")
+                });
                 self.ledger.accept(delivery);
                 self.sender.handle_event(self.now, Event::RecordsReady);
                 true
@@ -104,7 +113,7 @@ impl Simulation {
     /// One step: everything that is to be done now, then the next thing that happens.
     pub(super) fn step(&mut self) {
         self.drain();
-        self.check_invariants();
+        checkers::check_step(self);
         let next = [
             self.network.next_at(),
             self.sender.poll_timeout().map(|(at, _)| at),
@@ -123,7 +132,6 @@ impl Simulation {
             self.sender.poll_timeout()
         );
         self.now = self.now.max(next);
-        tracing::trace!("at {:?}", self.now - self.start);
         self.happen();
     }
 
@@ -149,6 +157,7 @@ impl Simulation {
     /// Asks for everything so far to be sent.
     pub(super) fn flush(&mut self) -> CommandId {
         let id = CommandId(u64::try_from(self.flushes.len() + self.done.len()).unwrap());
+        self.network.story.tell(self.now, Who::App, || "flushes".to_owned());
         self.flushes.insert(id, self.ledger.accepted());
         self.sender.handle_event(self.now, Event::Command(Command::Flush(id)));
         id
@@ -191,6 +200,7 @@ impl Simulation {
     /// Closes at once, whatever is under way, and holds the outcomes against the logs.
     pub(super) fn close(mut self, timeout: Duration) -> Ledger {
         let seed = self.settings.seed;
+        self.network.story.tell(self.now, Who::App, || format!("closes, for {timeout:?}"));
         self.accumulator.close(&QueueClosed::ProducerClosed);
         let deadline = self.now + timeout;
         let close = Command::Close { deadline: Some(deadline) };
@@ -204,6 +214,7 @@ impl Simulation {
             self.step();
         }
         assert!(self.ledger.is_settled(), "seed {seed:#x}: closed with records that wait");
+        self.reached.merge(&self.network.wire.reached);
         drop(self.sender);
         assert_eq!(self.accumulator.budget().used(), 0, "seed {seed:#x}: memory");
         // What is under way may be written yet.
@@ -215,8 +226,10 @@ impl Simulation {
             self.network.collect(self.now, &mut self.cluster);
             self.network.deliver(self.now, &mut self.cluster);
         }
-        self.ledger.check(&self.cluster, &self.settings);
+        self.ledger.excused.append(&mut self.network.wire.uncertain);
+        checkers::check_end(&self.ledger, &self.cluster, &self.settings);
         self.ledger.trace = self.trace.finish();
+        self.ledger.reached = self.reached;
         self.ledger
     }
 
@@ -226,38 +239,56 @@ impl Simulation {
             count += 1;
             assert!(count < 100_000, "seed {:#x}: actions without end", self.settings.seed);
             self.trace(&action);
-            match action {
-                Action::Resolve { connection, address } => {
-                    self.network.resolve(self.now, connection, &address);
-                }
-                Action::Open { connection, to } => self.network.open(self.now, connection, to),
-                Action::Close { connection } => {
-                    self.network.close(self.now, connection, &mut self.cluster);
-                }
-                Action::Send { connection, request, frame } => {
-                    self.network.send(self.now, connection, request, frame);
-                }
-                Action::Seal { batch, body } => {
-                    let body = body.compress(&mut self.compressor);
-                    let event = Event::Sealed { batch, body };
-                    self.network.schedule(self.now, Parcel::Event(event));
-                }
-                Action::Complete(completion) => completion.tell(&self.callbacks),
-                Action::CommandDone(id) => {
-                    self.done.push(id);
-                    let all_before = self.flushes.remove(&id).unwrap_or(0);
-                    let first = self.ledger.first_unsettled();
-                    assert!(
-                        first.is_none_or(|first| first >= all_before),
-                        "seed {:#x}: flushed, but {first:?} has no outcome",
-                        self.settings.seed
-                    );
-                }
+            self.apply(action);
+        }
+        self.reached.look(&self.sender);
+        self.tell_outcomes();
+    }
+
+    fn apply(&mut self, action: Action) {
+        let now = self.now;
+        let tell = |what: String| self.network.story.tell(now, Who::Producer, || what);
+        match action {
+            Action::Resolve { connection, address } => {
+                self.network.resolve(now, connection, &address);
+            }
+            Action::Open { connection, to } => {
+                tell(format!("opens {connection} to {to}"));
+                self.network.open(now, connection, to);
+            }
+            Action::Close { connection } => {
+                tell(format!("closes {connection}"));
+                self.network.close(now, connection, &mut self.cluster);
+            }
+            Action::Send { connection, request, frame } => {
+                self.network.send(now, connection, request, frame);
+            }
+            Action::Seal { batch, body } => {
+                let body = body.compress(&mut self.compressor);
+                self.network.schedule(now, Parcel::Event(Event::Sealed { batch, body }));
+            }
+            Action::Complete(completion) => completion.tell(&self.callbacks),
+            Action::CommandDone(id) => {
+                self.done.push(id);
+                let all_before = self.flushes.remove(&id).unwrap_or(0);
+                let first = self.ledger.first_unsettled();
+                assert!(
+                    first.is_none_or(|first| first >= all_before),
+                    "seed {:#x}: flushed, but {first:?} has no outcome",
+                    self.settings.seed
+                );
             }
         }
     }
 
-    pub(super) fn trace(&mut self, action: &Action) {
+    fn tell_outcomes(&mut self) {
+        self.ledger.collect();
+        for line in self.ledger.take_news() {
+            self.network.story.tell(self.now, Who::App, || line);
+        }
+    }
+
+    fn trace(&mut self, action: &Action) {
         self.actions += 1;
         (self.now - self.start).hash(&mut self.trace);
         match action {
@@ -265,7 +296,7 @@ impl Simulation {
             Action::Open { connection, to } => (1, connection, to).hash(&mut self.trace),
             Action::Close { connection } => (2, connection).hash(&mut self.trace),
             Action::Send { connection, request, frame } => {
-                (3, connection, request, frame.len()).hash(&mut self.trace);
+                (3, connection, request, frame.segments()).hash(&mut self.trace);
             }
             Action::Seal { batch, .. } => (4, batch).hash(&mut self.trace),
             Action::Complete(done) => (5, done.record_count()).hash(&mut self.trace),
@@ -274,31 +305,39 @@ impl Simulation {
     }
 
     /// What is due now: on the wire, in the cluster, in the sender.
-    pub(super) fn happen(&mut self) {
+    fn happen(&mut self) {
         self.cluster.handle_timeout(self.now);
         self.network.collect(self.now, &mut self.cluster);
-        for event in self.network.deliver(self.now, &mut self.cluster) {
+        let events = self.network.deliver(self.now, &mut self.cluster);
+        for (topic, partition) in self.network.wire.take_forgotten() {
+            self.excuse(&topic, partition);
+        }
+        for event in events {
             self.sender.handle_event(self.now, event);
+            self.reached.look(&self.sender);
         }
         self.sender.handle_timeout(self.now);
-        self.ledger.collect();
+        self.reached.look(&self.sender);
     }
 
-    pub(super) fn check_invariants(&mut self) {
-        let seed = self.settings.seed;
-        let used = self.accumulator.budget().used();
-        assert!(used <= self.settings.buffer_memory, "seed {seed:#x}: {used} bytes are held");
-        if let Some((at, timer)) = self.sender.poll_timeout() {
-            assert!(at > self.now, "seed {seed:#x}: {timer:?} is due after draining");
+    /// A leader forgets the producer.
+    pub(super) fn forget_producer(&mut self, topic: &str, partition: i32) {
+        let records = self.cluster.records(topic, partition).unwrap_or_default();
+        if let Some(last) = records.last() {
+            self.excuse(topic, partition);
+            self.cluster.forget_producer(topic, partition, last.producer_id);
         }
-        let in_flight = self.network.in_flight_max();
-        // Without acks the network cannot tell what is unanswered.
-        let is_within = in_flight <= self.settings.in_flight_max || self.settings.acks == 0;
-        assert!(is_within, "seed {seed:#x}: {in_flight} in flight");
-        let of_one = self.sender.partition_in_flight_max();
-        let is_within = of_one <= self.settings.in_flight_max.min(5);
-        let is_ordered = self.settings.is_idempotent || self.settings.in_flight_max == 1;
-        assert!(is_within || !is_ordered, "seed {seed:#x}: {of_one} of one partition in flight");
+    }
+
+    /// Of what is on its way to this partition nobody can tell any more whether it is there, nor of what
+    /// is sent until the leader has written something again.
+    fn excuse(&mut self, topic: &str, partition: i32) {
+        self.network.wire.forget(topic, partition);
+        let wire = &self.network.wire;
+        self.ledger.excuse(|number, delivery| {
+            let is_there = delivery.topic() == topic && delivery.partition() == partition;
+            is_there && wire.has_carried(number)
+        });
     }
 
     /// Answers the oldest Produce request of a broker, of any or of one that was asked for this

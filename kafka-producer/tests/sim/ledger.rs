@@ -1,11 +1,12 @@
-//! What was promised for each record, and whether the logs agree.
+//! What was promised for each record.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 
 use kafka_mock::MockCluster;
 
 use crate::delivery::Delivery;
-use crate::sim::settings::Settings;
+use crate::sim::reach::Reached;
 use crate::{ProduceError, RecordMetadata};
 
 /// Every record that was accepted, by its number: the first eight bytes of its value.
@@ -13,17 +14,29 @@ use crate::{ProduceError, RecordMetadata};
 pub(super) struct Ledger {
     next: u64,
     waiting: BTreeMap<u64, Delivery>,
-    outcomes: BTreeMap<u64, Accepted>,
+    pub(super) settled: BTreeMap<u64, Settled>,
+    /// Settled since they were last told.
+    news: Vec<u64>,
     /// Logs of topics that were deleted or created again.
-    archived: Vec<(String, i32, Log)>,
+    pub(super) archived: Vec<Log>,
+    /// Records that were uncertain when their broker forgot what it knew of the producer.
+    pub(super) excused: BTreeSet<u64>,
     /// Hash of everything that the sender did.
     pub(super) trace: u64,
+    pub(super) reached: Reached,
 }
 
-struct Accepted {
-    topic: String,
-    partition: i32,
-    outcome: Result<RecordMetadata, ProduceError>,
+/// A record and its outcome. Kept whole: it must not become another one.
+pub(super) struct Settled {
+    pub(super) delivery: Delivery,
+    pub(super) outcome: Result<RecordMetadata, ProduceError>,
+}
+
+/// Values of one partition, by offset.
+pub(super) struct Log {
+    pub(super) topic: String,
+    pub(super) partition: i32,
+    pub(super) values: BTreeMap<i64, Vec<u8>>,
 }
 
 impl Ledger {
@@ -46,15 +59,41 @@ impl Ledger {
     }
 
     pub(super) fn collect(&mut self) {
-        let outcomes = &mut self.outcomes;
-        self.waiting.retain(|number, delivery| match delivery.try_result() {
-            None => true,
-            Some(outcome) => {
-                let (topic, partition) = (delivery.topic().to_owned(), delivery.partition());
-                outcomes.insert(*number, Accepted { topic, partition, outcome });
-                false
+        let done = |delivery: &Delivery| delivery.is_done();
+        let numbers: Vec<_> =
+            self.waiting.iter().filter(|(_, d)| done(d)).map(|(number, _)| *number).collect();
+        for number in numbers {
+            let Some(delivery) = self.waiting.remove(&number) else { continue };
+            let Some(outcome) = delivery.try_result() else { continue };
+            self.settled.insert(number, Settled { delivery, outcome });
+            self.news.push(number);
+        }
+    }
+
+    /// What was settled since the last call, in words: records in a row that share their fate share a
+    /// line.
+    pub(super) fn take_news(&mut self) -> Vec<String> {
+        let mut lines: Vec<(String, u64, u64)> = Vec::new();
+        for number in mem::take(&mut self.news) {
+            let Settled { delivery, outcome } = &self.settled[&number];
+            let place = format!("{}-{}", delivery.topic(), delivery.partition());
+            let fate = match outcome {
+                Ok(_) => format!("written to {place}"),
+                Err(error) => error.to_string(),
+            };
+            match lines.last_mut() {
+                Some((before, _, last)) if *before == fate && *last + 1 == number => *last = number,
+                _ => lines.push((fate, number, number)),
             }
-        });
+        }
+        let line = |(fate, first, last): (String, u64, u64)| {
+            if first == last {
+                format!("record {first}: {fate}")
+            } else {
+                format!("records {first}..{last}: {fate}")
+            }
+        };
+        lines.into_iter().map(line).collect()
     }
 
     pub(super) fn is_settled(&mut self) -> bool {
@@ -77,104 +116,43 @@ impl Ledger {
     }
 
     pub(super) fn archive(&mut self, cluster: &MockCluster, topic: &str) {
-        for partition in 0..cluster.partition_count(topic).unwrap_or(0) {
-            let partition = i32::try_from(partition).unwrap();
-            self.archived.push((topic.to_owned(), partition, log_of(cluster, topic, partition)));
-        }
+        self.archived.extend(logs_of(cluster, topic));
+    }
+
+    /// A broker forgot the producer: of these records it cannot tell whether it has them.
+    pub(super) fn excuse(&mut self, is_uncertain: impl Fn(u64, &Delivery) -> bool) {
+        let uncertain = self.waiting.iter().filter(|(number, d)| is_uncertain(**number, d));
+        self.excused.extend(uncertain.map(|(number, _)| *number));
     }
 
     pub(super) fn successes(&self) -> usize {
-        self.outcomes.values().filter(|accepted| accepted.outcome.is_ok()).count()
+        self.settled.values().filter(|settled| settled.outcome.is_ok()).count()
     }
 
     /// Successes whose offset is not known.
     pub(super) fn without_offset(&self) -> usize {
-        let successes =
-            self.outcomes.values().filter_map(|accepted| accepted.outcome.as_ref().ok());
+        let successes = self.settled.values().filter_map(|settled| settled.outcome.as_ref().ok());
         successes.filter(|metadata| metadata.offset.is_none()).count()
     }
 
     pub(super) fn failures(&self) -> Vec<&ProduceError> {
-        self.outcomes.values().filter_map(|accepted| accepted.outcome.as_ref().err()).collect()
-    }
-
-    /// Holds the outcomes against the logs.
-    pub(super) fn check(&self, cluster: &MockCluster, settings: &Settings) {
-        let seed = settings.seed;
-        let mut seen: BTreeMap<u64, usize> = BTreeMap::new();
-        let mut logs = self.archived.clone();
-        for topic in cluster.topics() {
-            for partition in 0..cluster.partition_count(topic).unwrap() {
-                let partition = i32::try_from(partition).unwrap();
-                logs.push((topic.to_owned(), partition, log_of(cluster, topic, partition)));
-            }
-        }
-        for (topic, partition, log) in &logs {
-            self.check_order(&format!("{topic}-{partition}"), log, settings);
-            for value in log.values() {
-                *seen.entry(number_of(value)).or_default() += 1;
-            }
-        }
-        for (number, accepted) in &self.outcomes {
-            let times = seen.get(number).copied().unwrap_or(0);
-            let (topic, partition) = (&accepted.topic, accepted.partition);
-            let place = format!("{topic}-{partition}");
-            let context = format!("seed {seed:#x}: {place}: record {number}, {times} times, ");
-            match &accepted.outcome {
-                Ok(metadata) => {
-                    let is_at = |offset: i64| {
-                        let mut logs = logs.iter().filter(|(topic, partition, _)| {
-                            *topic == accepted.topic && *partition == accepted.partition
-                        });
-                        let is_it = |value: &Vec<u8>| number_of(value) == *number;
-                        logs.any(|(_, _, log)| log.get(&offset).is_some_and(is_it))
-                    };
-                    let is_there = metadata.offset.is_none_or(is_at);
-                    assert!(is_there, "{context}not at {metadata}");
-                    assert!(times >= 1 || settings.acks == 0, "{context}lost, {metadata}");
-                }
-                Err(error) if !error.may_have_been_written() => {
-                    assert_eq!(times, 0, "{context}written, but {error}");
-                }
-                Err(_) => {}
-            }
-            assert!(times <= 1 || !settings.is_idempotent, "{context}doubled");
-        }
-    }
-
-    /// In the order of sending, per partition.
-    fn check_order(&self, name: &str, log: &Log, settings: &Settings) {
-        if !settings.is_idempotent && settings.in_flight_max > 1 {
-            return;
-        }
-        let mut before: BTreeSet<u64> = BTreeSet::new();
-        for value in log.values() {
-            let number = number_of(value);
-            let is_behind = before.last().is_none_or(|last| *last <= number);
-            // Without idempotence a batch may come again as a whole, but nothing overtakes.
-            let is_again = !settings.is_idempotent && before.contains(&number);
-            assert!(
-                is_behind || is_again,
-                "seed {:#x}: {name}: record {number} is behind {:?}",
-                settings.seed,
-                before.last()
-            );
-            before.insert(number);
-        }
+        self.settled.values().filter_map(|settled| settled.outcome.as_ref().err()).collect()
     }
 }
 
-fn log_of(cluster: &MockCluster, topic: &str, partition: i32) -> Log {
-    let records = cluster.records(topic, partition).unwrap();
-    records
-        .iter()
-        .map(|record| (record.offset, record.value.as_deref().unwrap().to_vec()))
-        .collect()
+/// The logs of a topic's partitions.
+pub(super) fn logs_of(cluster: &MockCluster, topic: &str) -> Vec<Log> {
+    let count = i32::try_from(cluster.partition_count(topic).unwrap_or(0)).unwrap();
+    let log = |partition| {
+        let records = cluster.records(topic, partition).unwrap();
+        let value = |value: Option<bytes::Bytes>| value.map_or(Vec::new(), |value| value.to_vec());
+        let values = records.into_iter().map(|record| (record.offset, value(record.value)));
+        Log { topic: topic.to_owned(), partition, values: values.collect() }
+    };
+    (0..count).map(log).collect()
 }
 
-fn number_of(value: &[u8]) -> u64 {
+/// The number of the record that has this value.
+pub(super) fn number_of(value: &[u8]) -> u64 {
     u64::from_be_bytes(*value.first_chunk::<8>().unwrap())
 }
-
-/// Values of one partition, by offset.
-type Log = BTreeMap<i64, Vec<u8>>;

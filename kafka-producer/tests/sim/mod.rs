@@ -7,12 +7,15 @@
 //! It is a module of the crate, since it drives what is behind its facade.
 
 mod behaviour;
+mod checkers;
 mod harness;
 mod ledger;
 mod network;
+mod reach;
 mod settings;
+mod story;
 mod swarm;
-mod trace;
+mod wire;
 
 use harness::Simulation;
 use settings::Settings;

@@ -7,10 +7,13 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use fastrand::Rng;
 use kafka_mock::{BrokerId, MockCluster, ReplyAction};
-use kafka_net::{ConnectionId, DisconnectReason, HostPort};
+use kafka_net::{ConnectionId, DisconnectReason, FrameError, HostPort};
 use kafka_protocol::Frame;
 
 use crate::sender::{Event, RequestId};
+use crate::sim::settings::Settings;
+use crate::sim::story::{Story, Who};
+use crate::sim::wire::Wire;
 
 pub(super) struct Network {
     rng: Rng,
@@ -24,7 +27,7 @@ pub(super) struct Network {
     pub(super) latency_max: Duration,
     /// Nothing that is sent leaves the client.
     pub(super) is_stalled: bool,
-    held: Vec<(ConnectionId, RequestId, Frame)>,
+    held: Vec<(ConnectionId, RequestId, Bytes)>,
     /// Whether `localhost` resolves.
     pub(super) has_names: bool,
     /// How often a name was looked up.
@@ -32,14 +35,16 @@ pub(super) struct Network {
     /// How often somebody tried to connect.
     pub(super) attempts: u64,
     brokers: Vec<BrokerId>,
+    pub(super) wire: Wire,
+    pub(super) story: Story,
 }
 
 pub(super) enum Parcel {
     Event(Event),
     /// A request, on its way to the broker.
     Request(ConnectionId, u64, Bytes),
-    /// Bytes of answers, on their way to the client.
-    Answer(ConnectionId, u64, Vec<Bytes>),
+    /// Bytes of an answer, on their way to the client.
+    Answer(ConnectionId, u64, Bytes),
     /// The broker closed.
     Closed(ConnectionId, u64),
 }
@@ -62,9 +67,9 @@ pub(super) fn port_of(broker: BrokerId) -> u16 {
 }
 
 impl Network {
-    pub(super) fn new(seed: u64, brokers: Vec<BrokerId>) -> Self {
+    pub(super) fn new(settings: &Settings, brokers: Vec<BrokerId>, start: Instant) -> Self {
         Self {
-            rng: Rng::with_seed(seed ^ 0xc0ffee),
+            rng: Rng::with_seed(settings.seed ^ 0xc0ffee),
             links: BTreeMap::new(),
             under_way: BTreeMap::new(),
             next_number: 0,
@@ -77,6 +82,8 @@ impl Network {
             lookups: 0,
             attempts: 0,
             brokers,
+            wire: Wire::new(settings),
+            story: Story::new(start),
         }
     }
 
@@ -130,11 +137,13 @@ impl Network {
         connection: ConnectionId,
         cluster: &mut MockCluster,
     ) {
+        self.wire.ended(connection);
         if let Some(link) = self.links.remove(&connection) {
             cluster.handle_disconnect(now, kafka_mock::ConnectionId(link.number));
         }
     }
 
+    /// Takes a request from the client.
     pub(super) fn send(
         &mut self,
         now: Instant,
@@ -142,24 +151,23 @@ impl Network {
         request: RequestId,
         frame: Frame,
     ) {
-        let latency = self.latency();
-        let Some(link) = self.links.get_mut(&connection).filter(|link| link.is_open) else {
-            return;
-        };
-        if self.is_stalled {
-            self.held.push((connection, request, frame));
-            return;
-        }
-        link.unanswered += 1;
-        link.to_broker_at = link.to_broker_at.max(now + latency);
-        let (at, number) = (link.to_broker_at, link.number);
         let bytes = frame.into_bytes();
-        self.schedule_at(at, Parcel::Request(connection, number, bytes.slice(4..)));
-        self.schedule_at(now, Parcel::Event(Event::Written { connection, request }));
+        let asked = self.wire.asked(connection, request, &bytes);
+        self.story.tell(now, Who::Producer, || format!("→ {connection}: {asked}"));
+        if !self.links.get(&connection).is_some_and(|link| link.is_open) {
+            // Cut already, and nobody has noticed.
+            return self.wire.ended(connection);
+        }
+        if self.is_stalled {
+            self.held.push((connection, request, bytes));
+        } else {
+            self.transmit(now, connection, request, &bytes);
+        }
     }
 
     /// A request was answered otherwise.
     pub(super) fn note_answer(&mut self, connection: ConnectionId) {
+        self.wire.answered_otherwise(connection);
         if let Some(link) = self.links.get_mut(&connection) {
             link.unanswered -= 1;
         }
@@ -168,9 +176,25 @@ impl Network {
     /// Sends what could not leave.
     pub(super) fn release(&mut self, now: Instant) {
         self.is_stalled = false;
-        for (connection, request, frame) in std::mem::take(&mut self.held) {
-            self.send(now, connection, request, frame);
+        for (connection, request, bytes) in std::mem::take(&mut self.held) {
+            self.transmit(now, connection, request, &bytes);
         }
+    }
+
+    fn transmit(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        request: RequestId,
+        bytes: &Bytes,
+    ) {
+        let latency = self.latency();
+        let Some(link) = self.links.get_mut(&connection) else { return };
+        link.unanswered += 1;
+        link.to_broker_at = link.to_broker_at.max(now + latency);
+        let (at, number) = (link.to_broker_at, link.number);
+        self.schedule_at(at, Parcel::Request(connection, number, bytes.slice(4..)));
+        self.schedule_at(now, Parcel::Event(Event::Written { connection, request }));
     }
 
     /// Cuts every connection to a broker: what is on its way in either direction may be lost.
@@ -196,13 +220,14 @@ impl Network {
             let Some((connection, link)) = link else { continue };
             link.to_client_at = link.to_client_at.max(now + latency);
             let (connection, number, at) = (*connection, link.number, link.to_client_at);
-            self.schedule_at(
-                at,
-                match reply.action {
-                    ReplyAction::Send(pieces) => Parcel::Answer(connection, number, pieces),
-                    ReplyAction::Close => Parcel::Closed(connection, number),
-                },
-            );
+            match reply.action {
+                ReplyAction::Send(pieces) => {
+                    for piece in pieces {
+                        self.schedule_at(at, Parcel::Answer(connection, number, piece));
+                    }
+                }
+                ReplyAction::Close => self.schedule_at(at, Parcel::Closed(connection, number)),
+            }
         }
     }
 
@@ -212,7 +237,12 @@ impl Network {
         while self.next_at().is_some_and(|at| at <= now) {
             let Some((_, parcel)) = self.under_way.pop_first() else { break };
             match parcel {
-                Parcel::Event(event) => events.push(event),
+                Parcel::Event(event) => {
+                    if let Event::Written { connection, request } = event {
+                        self.wire.written(connection, request);
+                    }
+                    events.push(event);
+                }
                 Parcel::Request(connection, number, frame) => {
                     if let Some(link) = self.link(connection, number) {
                         let id = kafka_mock::ConnectionId(link.number);
@@ -220,17 +250,17 @@ impl Network {
                         self.collect(now, cluster);
                     }
                 }
-                Parcel::Answer(connection, number, pieces) => {
+                Parcel::Answer(connection, number, piece) => {
                     if let Some(link) = self.link(connection, number) {
-                        pieces.iter().for_each(|piece| link.received.extend_from_slice(piece));
-                        while let Some(frame) = link.take_frame() {
-                            events.push(Event::Frame { connection, frame });
-                        }
+                        link.received.extend_from_slice(&piece);
+                        self.read(now, connection, cluster, &mut events);
                     }
                 }
                 Parcel::Closed(connection, number) => {
                     if self.link(connection, number).is_some() {
                         self.links.remove(&connection);
+                        self.wire.ended(connection);
+                        self.story.tell(now, Who::Broker, || format!("{connection} hangs up"));
                         let reason = DisconnectReason::ClosedByPeer;
                         events.push(Event::Disconnected { connection, reason });
                     }
@@ -238,6 +268,35 @@ impl Network {
             }
         }
         events
+    }
+
+    /// Frames of what has arrived on a connection, or its end if there is none to come.
+    fn read(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        cluster: &mut MockCluster,
+        events: &mut Vec<Event>,
+    ) {
+        loop {
+            let Some(link) = self.links.get_mut(&connection) else { return };
+            match link.take_frame() {
+                Ok(None) => return,
+                Ok(Some(frame)) => {
+                    let text = self.wire.answered(connection, &frame);
+                    self.story.tell(now, Who::Broker, || {
+                        let text = text.unwrap_or_else(|| "what cannot be read".to_owned());
+                        format!("← {connection}: {text}")
+                    });
+                    events.push(Event::Frame { connection, frame });
+                }
+                Err(error) => {
+                    self.close(now, connection, cluster);
+                    let reason = DisconnectReason::Frame(error);
+                    events.push(Event::Disconnected { connection, reason });
+                }
+            }
+        }
     }
 
     fn link(&mut self, connection: ConnectionId, number: u64) -> Option<&mut Link> {
@@ -256,13 +315,21 @@ impl Network {
 }
 
 impl Link {
-    fn take_frame(&mut self) -> Option<Bytes> {
-        let len = i32::from_be_bytes(*self.received.first_chunk::<4>()?);
-        let len = usize::try_from(len).unwrap();
+    /// As the codec does it, which has tests of its own.
+    fn take_frame(&mut self) -> Result<Option<Bytes>, FrameError> {
+        let Some(size) = self.received.first_chunk::<4>() else { return Ok(None) };
+        let size = i32::from_be_bytes(*size);
+        let len = usize::try_from(size).map_err(|_| FrameError::Negative { size })?;
+        if len > FRAME_MAX {
+            return Err(FrameError::TooLarge { len, limit: FRAME_MAX });
+        }
         if self.received.len() < 4 + len {
-            return None;
+            return Ok(None);
         }
         self.unanswered = self.unanswered.saturating_sub(1);
-        Some(self.received.split_to(4 + len).freeze().slice(4..))
+        Ok(Some(self.received.split_to(4 + len).freeze().slice(4..)))
     }
 }
+
+/// Largest frame that is taken.
+const FRAME_MAX: usize = 100 << 20;

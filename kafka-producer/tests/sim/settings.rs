@@ -56,6 +56,11 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Whether records of a partition may not overtake each other.
+    pub(super) fn is_ordered(&self) -> bool {
+        self.is_idempotent || self.in_flight_max == 1
+    }
+
     pub(super) fn accumulator(&self) -> AccumulatorConfig {
         AccumulatorConfig {
             batch_size: self.batch_size,

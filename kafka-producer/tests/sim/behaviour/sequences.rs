@@ -27,6 +27,7 @@ fn sequences_wrap_without_another_epoch() {
     simulation.settle();
     let producer_id = simulation.cluster.records("orders", 0).unwrap()[0].producer_id;
     simulation.cluster.forget_producer("orders", 0, producer_id);
+    simulation.network.wire.forget_sequences();
     simulation.sender.set_next_sequence(i32::MAX - 20);
     for _ in 0..200 {
         simulation.send("orders", 0, 100);

@@ -1,0 +1,238 @@
+//! What can go wrong, one at a time.
+
+use std::fmt;
+use std::time::Duration;
+
+use fastrand::Rng;
+use kafka_mock::{FaultAction, FaultRule};
+use kafka_protocol::{ApiKey, ErrorCode};
+
+use super::{LIED_EPOCH_MAX, Swarm};
+use crate::sim::reach::{INIT_ANSWERS, METADATA_ANSWERS, PRODUCE_ANSWERS};
+use crate::sim::story::Who;
+
+/// A kind of trouble.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trouble {
+    AnswerLost,
+    RequestLost,
+    Refused,
+    RefusedAfterWriting,
+    Late,
+    Unanswered,
+    HungUp,
+    CutOff,
+    Garbled,
+    WrongCorrelation,
+    AnsweredTwice,
+    WrittenInPieces,
+    NoMetadata,
+    NoProducerId,
+    SentAway,
+    LeaderMoves,
+    LeaderLost,
+    LeaderFlaps,
+    LeaderLies,
+    LinkCut,
+    BrokerAway,
+    TopicRecreated,
+    TopicDeleted,
+    PartitionAdded,
+    ProducerForgotten,
+    EpochsUsedUp,
+    Flush,
+}
+
+use Trouble::*;
+
+impl Trouble {
+    pub(super) fn all() -> [Self; 27] {
+        [
+            AnswerLost,
+            RequestLost,
+            Refused,
+            RefusedAfterWriting,
+            Late,
+            Unanswered,
+            HungUp,
+            CutOff,
+            Garbled,
+            WrongCorrelation,
+            AnsweredTwice,
+            WrittenInPieces,
+            NoMetadata,
+            NoProducerId,
+            SentAway,
+            LeaderMoves,
+            LeaderLost,
+            LeaderFlaps,
+            LeaderLies,
+            LinkCut,
+            BrokerAway,
+            TopicRecreated,
+            TopicDeleted,
+            PartitionAdded,
+            ProducerForgotten,
+            EpochsUsedUp,
+            Flush,
+        ]
+    }
+
+    /// Without ids nobody can tell a topic from another one of the same name: what is uncertain may
+    /// be written to both.
+    pub(super) fn is_for(self, produce_version: i16) -> bool {
+        produce_version >= 13 || !matches!(self, TopicRecreated | TopicDeleted)
+    }
+
+    /// A rule for the next requests, if it is such a trouble.
+    fn rule(self, rng: &mut Rng) -> Option<FaultRule> {
+        let times = rng.u32(1..4);
+        let pick = |rng: &mut Rng, errors: &[ErrorCode]| errors[rng.usize(..errors.len())];
+        let (api, action) = match self {
+            AnswerLost => (ApiKey::PRODUCE, FaultAction::CloseAfter),
+            RequestLost => (ApiKey::PRODUCE, FaultAction::CloseBefore),
+            Refused => {
+                let error = pick(rng, &PRODUCE_ANSWERS);
+                let action = FaultAction::Error(error);
+                return Some(FaultRule::new(action).api(ApiKey::PRODUCE).times(times));
+            }
+            RefusedAfterWriting => {
+                (ApiKey::PRODUCE, FaultAction::ErrorAfterApply(pick(rng, &AFTER_WRITING)))
+            }
+            Late => (ApiKey::PRODUCE, FaultAction::Delay(Duration::from_millis(rng.u64(1..3000)))),
+            Unanswered => (any_api(rng), FaultAction::Swallow),
+            HungUp => return Some(FaultRule::new(FaultAction::CloseAfter)),
+            CutOff => (any_api(rng), FaultAction::Truncate(rng.usize(0..60))),
+            // The size, or what the codec looks at first: later bytes may be a lie that nobody can see.
+            Garbled => (any_api(rng), FaultAction::Corrupt { at: rng.usize(0..8) }),
+            WrongCorrelation => (any_api(rng), FaultAction::WrongCorrelationId),
+            AnsweredTwice => (any_api(rng), FaultAction::Duplicate),
+            WrittenInPieces => (any_api(rng), FaultAction::SplitWrites(rng.usize(1..20))),
+            NoMetadata => {
+                let action = FaultAction::Error(pick(rng, &METADATA_ANSWERS));
+                return Some(FaultRule::new(action).api(ApiKey::METADATA).times(times));
+            }
+            NoProducerId => {
+                let action = FaultAction::Error(pick(rng, &INIT_ANSWERS));
+                return Some(FaultRule::new(action).api(ApiKey::INIT_PRODUCER_ID).times(times));
+            }
+            SentAway => {
+                let action = FaultAction::Error(ErrorCode::REBOOTSTRAP_REQUIRED);
+                return Some(FaultRule::new(action).api(ApiKey::API_VERSIONS));
+            }
+            _ => return None,
+        };
+        Some(FaultRule::new(action).api(api))
+    }
+
+    pub(super) fn strike(self, swarm: &mut Swarm) {
+        if let Some(rule) = self.rule(&mut swarm.rng) {
+            swarm.tell(Who::Trouble, || format!("{self}: {rule:?}"));
+            swarm.simulation.cluster.add_fault(rule);
+            return;
+        }
+        swarm.tell(Who::Trouble, || self.to_string());
+        let Swarm { simulation, rng, .. } = swarm;
+        let brokers = simulation.cluster.brokers();
+        let broker = brokers[rng.usize(..brokers.len())];
+        let topic = swarm.options.topics[rng.usize(..swarm.options.topics.len())].clone();
+        let partition = rng.i32(0..swarm.options.partitions);
+        match self {
+            LeaderMoves => {
+                simulation.cluster.move_leader(&topic, partition, Some(broker));
+            }
+            LeaderLost => {
+                simulation.cluster.move_leader(&topic, partition, None);
+            }
+            LeaderFlaps => {
+                for _ in 0..rng.u32(2..6) {
+                    let broker = brokers[rng.usize(..brokers.len())];
+                    simulation.cluster.move_leader(&topic, partition, Some(broker));
+                    simulation.run_for(Duration::from_millis(rng.u64(0..150)));
+                }
+            }
+            LeaderLies => {
+                let epoch = rng.i32(0..=LIED_EPOCH_MAX);
+                let told = rng.bool().then_some((broker, epoch));
+                simulation.cluster.announce_leader(&topic, partition, told);
+            }
+            LinkCut => simulation.network.cut(simulation.now, broker, &mut simulation.cluster),
+            BrokerAway => {
+                let until = simulation.now + Duration::from_millis(rng.u64(1..6_000));
+                simulation.network.down.push(broker);
+                simulation.network.cut(simulation.now, broker, &mut simulation.cluster);
+                swarm.away.push((until, broker));
+            }
+            TopicRecreated => {
+                simulation.archive(&topic);
+                // It may be gone already.
+                let _ = simulation.cluster.recreate_topic(&topic);
+            }
+            TopicDeleted => {
+                simulation.archive(&topic);
+                simulation.cluster.delete_topic(&topic);
+            }
+            PartitionAdded => {
+                let count = simulation.cluster.partition_count(&topic).unwrap_or(0);
+                let more = i32::try_from(count).unwrap() + 1;
+                let _ = simulation.cluster.add_partitions(&topic, more);
+            }
+            EpochsUsedUp => simulation.sender.set_epoch(i16::MAX - 2),
+            ProducerForgotten => simulation.forget_producer(&topic, partition),
+            Flush => {
+                simulation.flush();
+            }
+            // Those are rules.
+            _ => {}
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            AnswerLost => "an answer is lost",
+            RequestLost => "a request is lost",
+            Refused => "batches are refused",
+            RefusedAfterWriting => "a batch is written, and refused",
+            Late => "an answer is late",
+            Unanswered => "no answer",
+            HungUp => "a broker hangs up",
+            CutOff => "an answer is cut off",
+            Garbled => "an answer is garbled",
+            WrongCorrelation => "a wrong correlation id",
+            AnsweredTwice => "an answer comes twice",
+            WrittenInPieces => "an answer comes in pieces",
+            NoMetadata => "metadata is refused",
+            NoProducerId => "a producer id is refused",
+            SentAway => "a broker sends its clients away",
+            LeaderMoves => "a leader moves",
+            LeaderLost => "a leader is lost",
+            LeaderFlaps => "a leader flaps",
+            LeaderLies => "metadata lies about a leader",
+            LinkCut => "a link is cut",
+            BrokerAway => "a broker is away",
+            TopicRecreated => "a topic is created again",
+            TopicDeleted => "a topic is deleted",
+            PartitionAdded => "a partition is added",
+            ProducerForgotten => "a producer is forgotten",
+            EpochsUsedUp => "epochs are nearly used up",
+            Flush => "a flush",
+        })
+    }
+}
+
+fn any_api(rng: &mut Rng) -> ApiKey {
+    [ApiKey::PRODUCE, ApiKey::METADATA, ApiKey::INIT_PRODUCER_ID, ApiKey::API_VERSIONS]
+        [rng.usize(..4)]
+}
+
+/// What a broker may answer although the batch is in its log.
+const AFTER_WRITING: [ErrorCode; 6] = [
+    ErrorCode::UNKNOWN_SERVER_ERROR,
+    ErrorCode::NOT_LEADER_OR_FOLLOWER,
+    ErrorCode::REQUEST_TIMED_OUT,
+    ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+    ErrorCode::KAFKA_STORAGE_ERROR,
+    ErrorCode::DUPLICATE_SEQUENCE_NUMBER,
+];
