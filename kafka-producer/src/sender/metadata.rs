@@ -214,7 +214,8 @@ impl Metadata {
         }
         self.last_success.get_or_insert(now);
         // An error asked for it, and may ask again and again for what does not change.
-        let is_in_vain = self.is_doubt_in_flight && !std::mem::take(&mut self.has_news);
+        let has_news = std::mem::take(&mut self.has_news);
+        let is_in_vain = self.is_doubt_in_flight && !has_news;
         if must_repeat || is_in_vain {
             self.back_off(now, rng);
         } else {
@@ -301,26 +302,4 @@ impl Metadata {
 const PAUSE: Duration = Duration::from_millis(1);
 
 #[cfg(all(test, not(kafka_loom)))]
-mod tests {
-    use super::*;
-    use crate::testing::start;
-
-    #[test]
-    fn what_is_always_due_is_not_asked_for_at_once_again() {
-        let never = Duration::ZERO;
-        let backoff = ExponentialBackoff::new(never, never);
-        let config = MetadataConfig { age_max: never, idle_max: Duration::MAX, backoff };
-        let (mut metadata, now, rng) = (Metadata::new(config), start(), &mut Rng::with_seed(1));
-        metadata.want(now, &"orders".into());
-        assert_eq!(metadata.due_at(now), Some(now));
-        for error in [ErrorCode::NONE, ErrorCode::LEADER_NOT_AVAILABLE] {
-            let (_, asked) = metadata.request(now);
-            let answer = [("orders".into(), TopicState::Failed(error))];
-            metadata.succeed(now, &asked, answer.into(), rng);
-            assert!(metadata.due_at(now).is_some_and(|due| due > now), "{error}");
-        }
-        let _ = metadata.request(now);
-        metadata.fail(now, "the connection was lost", rng);
-        assert!(metadata.due_at(now).is_some_and(|due| due > now));
-    }
-}
+mod tests;
