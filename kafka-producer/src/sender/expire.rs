@@ -21,10 +21,14 @@ impl Sender {
         let Some(partition) = self.partitions.get_mut(index).and_then(Option::as_mut) else {
             return;
         };
-        let no_answer = match &partition.last_error {
-            Some(error) => format!("{NO_ANSWER}; the attempt before: {error}"),
-            None => NO_ANSWER.to_owned(),
+        let mut no_answer = match partition.leader {
+            Some(leader) => format!("{} {NO_ANSWER}", self.connections.place(leader)),
+            None => format!("the broker {NO_ANSWER}"),
         };
+        if let Some(error) = &partition.last_error {
+            no_answer.push_str("; the attempt before: ");
+            no_answer.push_str(error);
+        }
         // A batch on the wire fails now; it is kept for its memory, and for what the answer says of
         // its sequence.
         let mut expired = Vec::new();
@@ -94,4 +98,4 @@ fn timeout_of(now: Instant, created: Instant, cause: Option<String>) -> ProduceE
     ProduceErrorKind::Timeout { waited, cause }
 }
 
-const NO_ANSWER: &str = "the broker has not answered yet";
+const NO_ANSWER: &str = "has not answered yet";

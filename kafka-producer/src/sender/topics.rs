@@ -47,7 +47,10 @@ impl Sender {
         let versions = self.connections.versions(broker);
         let version = match versions.map(BrokerVersions::negotiate::<MetadataRequest>) {
             Some(Ok(version)) => version,
-            Some(Err(error)) => return self.on_metadata_failed(now, &error.to_string()),
+            Some(Err(error)) => {
+                let why = format!("{}: {error}", self.connections.place(broker));
+                return self.on_metadata_failed(now, &why);
+            }
             None => return,
         };
         let (request, asked) = self.metadata.request(now);

@@ -3,7 +3,7 @@
 use kafka_mock::FaultAction;
 use kafka_protocol::{ApiKey, ErrorCode};
 
-use super::{MS, one_partition, produce, warmed_up};
+use super::{MS, one_partition, produce, send_alone, sequences, warmed_up};
 use crate::sim::Simulation;
 
 #[test]
@@ -122,4 +122,19 @@ fn a_backoff_doubles_with_each_attempt_up_to_its_maximum() {
         assert!(gap >= wanted * 0.8 && gap <= wanted * 1.2 + 0.01, "retry {retry}: {gap} s");
     }
     assert_eq!(simulation.finish().successes(), 2);
+}
+
+#[test]
+fn batches_whose_connection_is_lost_are_sent_again_in_their_order() {
+    let mut simulation = warmed_up(one_partition());
+    let leader = simulation.cluster.leader("orders", 0).unwrap();
+    simulation.cluster.add_fault(produce(FaultAction::Hold).times(5));
+    for _ in 0..5 {
+        send_alone(&mut simulation, 0);
+    }
+    simulation.network.cut(simulation.now, leader, &mut simulation.cluster);
+    simulation.run_for(MS * 2000);
+    assert_eq!(simulation.ledger.unsettled(), 0);
+    assert_eq!(sequences(&simulation, 0).len(), 6);
+    assert_eq!(simulation.finish().successes(), 6);
 }

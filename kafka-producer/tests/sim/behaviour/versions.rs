@@ -12,10 +12,12 @@ fn version_sent(simulation: &Simulation) -> i16 {
     requests.find(|request| request.api == ApiKey::PRODUCE).unwrap().version
 }
 
-/// 2.1, 2.4, 2.8, 3.7 and 4.0 know Produce up to these versions.
+/// 1.0 has version 5; 2.1, 2.4, 2.8, 3.7 and 4.0 know Produce up to these versions.
 #[test]
 fn the_newest_version_of_produce_is_used_that_broker_and_client_know() {
-    for (theirs, expected) in [(7, 7), (8, 8), (9, 9), (10, 10), (12, 12), (13, 13), (99, 13)] {
+    for (theirs, expected) in
+        [(3, 3), (5, 5), (7, 7), (8, 8), (9, 9), (10, 10), (12, 12), (13, 13), (99, 13)]
+    {
         let mut settings = one_partition();
         settings.cluster = settings.cluster.versions(ApiKey::PRODUCE, VersionRange::new(0, theirs));
         let simulation = warmed_up(settings);
@@ -78,4 +80,17 @@ fn a_broker_without_producer_ids_fails_records_and_says_why() {
     let ledger = simulation.finish();
     let text = ledger.failures()[0].to_string();
     assert!(text.contains("InitProducerId"), "{text}");
+}
+
+/// Another broker may have it: those who wait are told why, and it is tried again.
+#[test]
+fn a_broker_without_a_common_version_of_metadata_is_said_and_asked_again() {
+    let mut settings = one_partition();
+    settings.cluster = settings.cluster.versions(ApiKey::METADATA, VersionRange::new(90, 99));
+    let mut simulation = Simulation::new(settings);
+    assert!(!simulation.try_send("orders", Some(0), 100));
+    simulation.run_for(MS * 1000);
+    let cause = simulation.accumulator.cluster().cause.clone().unwrap();
+    assert!(cause.contains("127.0.0.1:900") && cause.contains("does not have Metadata"), "{cause}");
+    assert!(simulation.sender.poll_timeout().is_some(), "it gave up");
 }
