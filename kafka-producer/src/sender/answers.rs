@@ -190,13 +190,14 @@ impl Sender {
     ) {
         let (error, index) = (answer.error_code, sent.queue.index);
         let retries = self.config.retries;
+        let place = sent.leader.map_or(String::new(), |leader| self.connections.place(leader));
         let Some(partition) = self.partition(index) else {
             return self.fail_batch(taken, ProduceErrorKind::PartitionGone);
         };
         let what = answer.error_message.as_ref().map(|message| message.as_str().to_owned());
         partition.last_error = Some(match &what {
-            Some(message) => format!("the broker answered {error}: {message}"),
-            None => format!("the broker answered {}", explained(error)),
+            Some(message) => format!("{place} answered {error}: {message}"),
+            None => format!("{place} answered {}", explained(error)),
         });
         taken.batch.may_have_been_written |= !is_certain_rejection(error);
         if is_broken!("uncertainty_forgotten") {

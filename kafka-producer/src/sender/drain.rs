@@ -436,6 +436,7 @@ impl Partition {
             topic: Arc::clone(self.queue.topic()),
             topic_id: self.topic_id,
             partition: self.queue.partition(),
+            leader: self.leader,
             leader_epoch: self.leader_epoch,
         };
         self.in_flight.push_back(taken);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use kafka_net::HandshakeRequest;
+use kafka_net::{BrokerId, HandshakeRequest};
 use kafka_protocol::messages::{
     InitProducerIdRequest, InitProducerIdResponse, MetadataRequest, MetadataResponse,
     ProduceRequest, ProduceResponse,
@@ -46,7 +46,8 @@ pub(super) struct SentBatch {
     /// As it was when the request was sent: the topic may have been created again since.
     pub(super) topic_id: Uuid,
     pub(super) partition: i32,
-    /// Of the leader that it was sent to.
+    /// The leader that it was sent to, and its epoch.
+    pub(super) leader: Option<BrokerId>,
     pub(super) leader_epoch: i32,
 }
 

@@ -135,7 +135,8 @@ weather! {
         assert_says!(
             error,
             "record for orders-0 failed: not delivered within ",
-            "because the broker answered NOT_ENOUGH_REPLICAS (19): fewer replicas are in sync",
+            "because 127.0.0.1:",
+            " answered NOT_ENOUGH_REPLICAS (19): fewer replicas are in sync",
             "; it was sent once and was not written",
         );
         assert!(!error.may_have_been_written() && error.is_retriable());
