@@ -9,7 +9,8 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::cargo::cargo;
 use crate::{
-    bench, codegen, conformance, fuzz, interop, java, kafka, oracle, outside, simulate, tidy,
+    bench, codegen, conformance, coverage, fuzz, interop, java, kafka, oracle, outside, simulate,
+    tidy,
 };
 
 /// What a step did: it ran, or the tool that it needs is not here.
@@ -28,6 +29,7 @@ type Step = (&'static str, fn(&Path) -> Result<Done>);
 const STEPS: &[Step] = &[
     ("format", format),
     ("tidy", |root| tidy::run(root).map(|()| Done::Ran)),
+    ("coverage table", |root| coverage::run(root).map(|()| Done::Ran)),
     ("generated code", |root| codegen::check(root).map(|()| Done::Ran)),
     ("clippy", clippy),
     ("features", features),

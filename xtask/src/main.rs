@@ -6,6 +6,7 @@ mod cargo;
 mod ci;
 mod codegen;
 mod conformance;
+mod coverage;
 mod fuzz;
 mod golden;
 mod interop;
@@ -30,6 +31,7 @@ cargo xtask <task>
   ci                 every check but the tests, with the time of each
   tidy               house rules: sizes, names, leftovers
   outside            a crate outside the workspace that depends on the codec alone
+  coverage-table     every row of docs/coverage.md names a test that exists, or says why there is none
   bounds             the memory bound of every message, held against golden frames that are cut off
                      and changed at every byte (minutes); writes the worst into docs/memory-bounds.md
   fuzz [--seconds N] [--target NAME] [--seeds-only | --minimise]
@@ -85,6 +87,7 @@ fn run() -> Result<()> {
     match args.as_slice() {
         ["ci"] => ci::run(&root),
         ["bounds"] => bounds::run(&root),
+        ["coverage-table"] => coverage::run(&root),
         ["tidy"] => tidy::run(&root),
         ["outside"] => outside::run(&root),
         ["fuzz", options @ ..] => fuzz::run(&root, options),

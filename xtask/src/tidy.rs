@@ -46,7 +46,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
 }
 
 /// What git tracks or would track, as paths from the top.
-fn rust_files(root: &Path) -> Result<Vec<String>> {
+pub(crate) fn rust_files(root: &Path) -> Result<Vec<String>> {
     let output = Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard", "*.rs"])
         .current_dir(root)

@@ -34,7 +34,8 @@ pub(super) struct Network {
     pub(super) lookups: u64,
     /// How often somebody tried to connect.
     pub(super) attempts: u64,
-    brokers: Vec<BrokerId>,
+    /// Those that listen.
+    pub(super) brokers: Vec<BrokerId>,
     pub(super) wire: Wire,
     pub(super) story: Story,
 }
@@ -258,8 +259,7 @@ impl Network {
                 }
                 Parcel::Closed(connection, number) => {
                     if self.link(connection, number).is_some() {
-                        self.links.remove(&connection);
-                        self.wire.ended(connection);
+                        self.close(now, connection, cluster);
                         self.story.tell(now, Who::Broker, || format!("{connection} hangs up"));
                         let reason = DisconnectReason::ClosedByPeer;
                         events.push(Event::Disconnected { connection, reason });

@@ -90,6 +90,10 @@ impl Swarm {
         let simulation = &mut self.simulation;
         simulation.cluster.clear_faults();
         simulation.network.down.clear();
+        simulation.cluster.set_producer_byte_rate(None, None);
+        for broker in simulation.cluster.brokers() {
+            simulation.cluster.set_disk_failed(broker, false);
+        }
         let first = simulation.cluster.brokers()[0];
         for topic in &self.options.topics {
             for partition in 0..simulation.cluster.partition_count(topic).unwrap_or(0) {

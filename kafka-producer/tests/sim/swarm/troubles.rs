@@ -4,10 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 use fastrand::Rng;
-use kafka_mock::{FaultAction, FaultRule};
-use kafka_protocol::{ApiKey, ErrorCode};
+use kafka_mock::{BrokerId, FaultAction, FaultRule};
+use kafka_protocol::{ApiKey, ErrorCode, VersionRange};
 
 use super::{LIED_EPOCH_MAX, Swarm};
+use crate::sim::network::port_of;
 use crate::sim::reach::{INIT_ANSWERS, METADATA_ANSWERS, PRODUCE_ANSWERS};
 use crate::sim::story::Who;
 
@@ -40,13 +41,19 @@ pub(super) enum Trouble {
     PartitionAdded,
     ProducerForgotten,
     EpochsUsedUp,
+    Throttled,
+    DiskFails,
+    Quota,
+    BrokerAdded,
+    BrokerRemoved,
+    Upgraded,
     Flush,
 }
 
 use Trouble::*;
 
 impl Trouble {
-    pub(super) fn all() -> [Self; 27] {
+    pub(super) fn all() -> [Self; 33] {
         [
             AnswerLost,
             RequestLost,
@@ -74,6 +81,12 @@ impl Trouble {
             PartitionAdded,
             ProducerForgotten,
             EpochsUsedUp,
+            Throttled,
+            DiskFails,
+            Quota,
+            BrokerAdded,
+            BrokerRemoved,
+            Upgraded,
             Flush,
         ]
     }
@@ -81,7 +94,12 @@ impl Trouble {
     /// Without ids nobody can tell a topic from another one of the same name: what is uncertain may
     /// be written to both.
     pub(super) fn is_for(self, produce_version: i16) -> bool {
-        produce_version >= 13 || !matches!(self, TopicRecreated | TopicDeleted)
+        match self {
+            TopicRecreated | TopicDeleted => produce_version >= 13,
+            // And where topics are told by their ids, all brokers know them.
+            Upgraded => (9..13).contains(&produce_version),
+            _ => true,
+        }
     }
 
     /// A rule for the next requests, if it is such a trouble.
@@ -107,6 +125,9 @@ impl Trouble {
             Garbled => (any_api(rng), FaultAction::Corrupt { at: rng.usize(0..8) }),
             WrongCorrelation => (any_api(rng), FaultAction::WrongCorrelationId),
             AnsweredTwice => (any_api(rng), FaultAction::Duplicate),
+            Throttled => {
+                (any_api(rng), FaultAction::Throttle(Duration::from_millis(rng.u64(1..2000))))
+            }
             WrittenInPieces => (any_api(rng), FaultAction::SplitWrites(rng.usize(1..20))),
             NoMetadata => {
                 let action = FaultAction::Error(pick(rng, &METADATA_ANSWERS));
@@ -178,6 +199,34 @@ impl Trouble {
                 let _ = simulation.cluster.add_partitions(&topic, more);
             }
             EpochsUsedUp => simulation.sender.set_epoch(i16::MAX - 2),
+            DiskFails => {
+                let has_failed = rng.bool();
+                simulation.cluster.set_disk_failed(broker, has_failed);
+            }
+            Quota => {
+                let rate = rng.bool().then(|| rng.u64(5_000..50_000));
+                simulation.cluster.set_producer_byte_rate(None, rate);
+            }
+            BrokerAdded => {
+                let added = BrokerId(brokers.last().map_or(1, |last| last.0 + 1).min(BROKERS_MAX));
+                simulation.cluster.add_broker(added);
+                simulation.cluster.set_address(added, "127.0.0.1", port_of(added));
+                simulation.network.brokers = simulation.cluster.brokers();
+            }
+            // Those that a client begins with stay.
+            BrokerRemoved if broker.0 > 2 => {
+                if rng.bool() {
+                    simulation.cluster.elect_leaders(broker);
+                }
+                simulation.cluster.remove_broker(broker);
+                if rng.bool() {
+                    simulation.network.cut(simulation.now, broker, &mut simulation.cluster);
+                }
+            }
+            Upgraded => {
+                let versions = VersionRange::new(0, rng.i16(9..13));
+                simulation.cluster.set_versions(broker, ApiKey::PRODUCE, Some(versions));
+            }
             ProducerForgotten => simulation.forget_producer(&topic, partition),
             Flush => {
                 simulation.flush();
@@ -217,6 +266,12 @@ impl fmt::Display for Trouble {
             PartitionAdded => "a partition is added",
             ProducerForgotten => "a producer is forgotten",
             EpochsUsedUp => "epochs are nearly used up",
+            Throttled => "the client is throttled",
+            DiskFails => "a disk fails, or works again",
+            Quota => "a quota",
+            BrokerAdded => "a broker is added",
+            BrokerRemoved => "a broker is removed",
+            Upgraded => "a broker gets another release",
             Flush => "a flush",
         })
     }
@@ -236,3 +291,6 @@ const AFTER_WRITING: [ErrorCode; 6] = [
     ErrorCode::KAFKA_STORAGE_ERROR,
     ErrorCode::DUPLICATE_SEQUENCE_NUMBER,
 ];
+
+/// More brokers are not added.
+const BROKERS_MAX: i32 = 6;
