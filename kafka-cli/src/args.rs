@@ -163,6 +163,10 @@ pub(crate) struct ProduceArgs {
     /// Print a line for each record: topic-partition@offset, or why it failed.
     #[arg(short, long)]
     pub(crate) report: bool,
+
+    /// In the end, print what the producer has measured to standard error.
+    #[arg(long)]
+    pub(crate) metrics: bool,
 }
 
 /// Print what is in a topic.

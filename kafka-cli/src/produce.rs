@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kafka_mock::MockConfig;
 use kafka_producer::{
-    Delivery, ProduceError, Producer, Record, RecordHeader, RecordMetadata, SendError,
+    Delivery, FlushError, ProduceError, Producer, Record, RecordHeader, RecordMetadata, SendError,
 };
 use tokio::sync::mpsc;
 
@@ -254,7 +254,11 @@ impl Session<'_> {
 
     async fn settle_all(&mut self) -> Result<(), Failure> {
         if !self.pending.is_empty() {
-            self.producer.flush().await.map_err(Failure::new)?;
+            match self.producer.flush().await {
+                // The report counts those that failed, by their reasons.
+                Ok(_) | Err(FlushError::Failed { .. }) => {}
+                Err(error) => return Err(Failure::new(error)),
+            }
         }
         while !self.pending.is_empty() {
             self.settle_some().await?;
@@ -266,6 +270,9 @@ impl Session<'_> {
     /// Closes the producer, and says how it went.
     async fn finish(self, ended: Result<(), Failure>) -> Result<(), Failure> {
         let closed = self.producer.close(CLOSE_TIMEOUT).await.map_err(Failure::new);
+        if self.args.metrics {
+            tell(self.producer.metrics().to_string().trim_end());
+        }
         let delivered = self.report.delivered;
         let failed = self.report.finish();
         let is_partial = ended.is_err() && delivered > 0;

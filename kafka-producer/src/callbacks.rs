@@ -106,7 +106,9 @@ impl CallbackRunner {
             None => job,
         };
         // The system gives us no thread: a late callback is better than none.
+        let outer = ON_IO_TASK.replace(true);
         job.run();
+        ON_IO_TASK.set(outer);
     }
 
     /// Drops `keep` when everything that was handed over before has run.
@@ -121,6 +123,11 @@ impl CallbackRunner {
 /// Whether the caller is inside a callback, where waiting for the producer would be for ever.
 pub(crate) fn is_callback_thread() -> bool {
     IN_CALLBACK.get()
+}
+
+/// Whether the caller is inside a callback that holds up the I/O task, as there is no thread for it.
+pub(crate) fn is_io_task() -> bool {
+    ON_IO_TASK.get()
 }
 
 struct Job {
@@ -164,6 +171,7 @@ fn panic_message(panic: &(dyn Any + Send)) -> &str {
 
 thread_local! {
     static IN_CALLBACK: Cell<bool> = const { Cell::new(false) };
+    static ON_IO_TASK: Cell<bool> = const { Cell::new(false) };
 }
 
 const THREAD_NAME: &str = "kafka-producer-callbacks";

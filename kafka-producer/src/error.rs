@@ -307,6 +307,10 @@ impl fmt::Display for ProduceErrorKind {
     }
 }
 
+fn records_word(count: u64) -> &'static str {
+    if count == 1 { "record" } else { "records" }
+}
+
 fn missing_metadata(
     topic: &str,
     partition: Option<i32>,
@@ -366,10 +370,39 @@ const NAME_LEN_SHOWN: usize = 50;
 /// What a person reads of a driver that ended without being asked to.
 pub(crate) const DRIVER_DIED: &str = "its thread panicked, or its runtime was shut down";
 
-/// Why a flush did not come to its end.
+/// Why a flush did not come to a good end.
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum FlushError {
+    /// All records that it waited for have their outcome, and some have failed.
+    #[error("{failed} of {records} flushed {} failed, first: {first}", records_word(*records))]
+    Failed {
+        /// How many failed.
+        failed: u64,
+        /// How many it waited for.
+        records: u64,
+        /// Why, of the one that failed first.
+        first: ProduceError,
+    },
+    /// The time was over first. What has no outcome yet is sent all the same.
+    #[error(
+        "{unfinished} flushed {} not delivered within {} ms yet{}",
+        if *unfinished == 1 { "record is" } else { "records are" },
+        waited.as_millis(),
+        if *failed == 0 { String::new() } else { format!(", and {failed} failed") }
+    )]
+    TimedOut {
+        /// How long the call waited.
+        waited: Duration,
+        /// Records that have no outcome yet.
+        unfinished: u64,
+        /// Records that have failed meanwhile.
+        failed: u64,
+    },
+    /// It was called inside a callback that runs on the I/O task, because the system gave no thread for
+    /// callbacks: it would wait for itself. On their own thread callbacks may flush.
+    #[error("a flush in a callback that runs on the I/O task would wait for itself")]
+    InCallback,
     /// The I/O task is gone; what was not acknowledged has failed.
     #[error("the producer's I/O task has ended: {0}")]
     DriverEnded(Arc<str>),

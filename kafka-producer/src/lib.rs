@@ -108,7 +108,7 @@ pub use partitioner::{
     Partitioner, RoundRobinPartitioner, TopicPartitions, murmur2, partition_for_key,
 };
 #[cfg(feature = "tokio")]
-pub use producer::{PartitionInfo, Producer};
+pub use producer::{Flushed, PartitionInfo, Producer};
 pub use record::{Record, RecordHeader, RecordMetadata};
 #[cfg(feature = "json")]
 pub use serializer::JsonSerializer;

@@ -17,7 +17,7 @@ pub(crate) struct Mailbox {
 #[derive(Debug, Default)]
 struct Letters {
     topics: BTreeSet<Arc<str>>,
-    flushes: Vec<CommandId>,
+    flushes: Vec<(CommandId, Option<Instant>)>,
     close: Option<Option<Instant>>,
     /// A callback waits for the end.
     is_closed_in_callback: bool,
@@ -37,8 +37,8 @@ impl Mailbox {
         self.wake.notify();
     }
 
-    pub(crate) fn flush(&self, id: CommandId) {
-        lock(&self.letters).flushes.push(id);
+    pub(crate) fn flush(&self, id: CommandId, deadline: Option<Instant>) {
+        lock(&self.letters).flushes.push((id, deadline));
         self.wake.notify();
     }
 
@@ -73,6 +73,7 @@ impl Mailbox {
         let close = letters.close;
         let close = close.map(|deadline| Command::Close { deadline });
         let topics = topics.into_iter().map(Command::WantTopic);
-        topics.chain(flushes.into_iter().map(Command::Flush)).chain(close)
+        let flushes = flushes.into_iter().map(|(id, deadline)| Command::Flush { id, deadline });
+        topics.chain(flushes).chain(close)
     }
 }

@@ -1,10 +1,9 @@
 //! The facade: what users hold, and the only place where somebody waits.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 use crate::accumulator::{AppendError, Attempt, QueueClosed, RecordAccumulator};
 use crate::callbacks::Callback;
@@ -12,18 +11,21 @@ use crate::callbacks::is_callback_thread;
 use crate::clock::Clock;
 use crate::cluster::TopicState;
 use crate::delivery::Delivery;
-use crate::error::{BlockedOn, CloseError, FlushError, ProduceError, SendAllError, SendError};
+use crate::error::{BlockedOn, CloseError, ProduceError, SendAllError, SendError};
 use crate::interceptor::{Interceptors, RecordBuf};
 use crate::mailbox::Mailbox;
 use crate::metrics::{Metrics, Sensors};
 use crate::partitioner::{Partitioner, TopicPartitions};
+use crate::producer::commands::Commands;
 use crate::record::{Record, RecordMetadata};
-use crate::sender::CommandId;
 use crate::sync::{Arc, Mutex, lock};
 
 mod build;
+mod commands;
 mod start;
 mod waiting;
+
+pub use commands::Flushed;
 
 /// Sends records to Kafka. Cheap to clone; all clones share one buffer and one I/O thread.
 ///
@@ -49,14 +51,8 @@ pub(crate) struct Shared {
     pub(crate) mailbox: Mailbox,
     pub(crate) clock: Clock,
     pub(crate) sensors: Arc<Sensors>,
-    flushes: Mutex<Flushes>,
+    commands: Mutex<Commands>,
     driver: watch::Sender<DriverState>,
-}
-
-#[derive(Debug, Default)]
-struct Flushes {
-    next: u64,
-    waiting: BTreeMap<CommandId, oneshot::Sender<()>>,
 }
 
 /// How the driver is.
@@ -171,41 +167,6 @@ impl Producer {
             }
         }
         Ok(accepted)
-    }
-
-    /// Sends what was accepted before without lingering, and waits until all of it has its outcome.
-    ///
-    /// Each record's own outcome is in its [`Delivery`]. `delivery.timeout.ms` bounds the time.
-    ///
-    /// # Errors
-    /// If the producer ends meanwhile.
-    ///
-    /// # Cancel safety
-    /// Dropping the future changes nothing of what is sent.
-    pub async fn flush(&self) -> Result<(), FlushError> {
-        let shared = &self.handle.shared;
-        let (sender, receiver) = oneshot::channel();
-        let id = {
-            let mut flushes = lock(&shared.flushes);
-            flushes.next += 1;
-            let id = CommandId(flushes.next);
-            flushes.waiting.insert(id, sender);
-            id
-        };
-        if shared.is_running() {
-            shared.mailbox.flush(id);
-        } else {
-            lock(&shared.flushes).waiting.remove(&id);
-        }
-        let began = shared.clock.now().monotonic;
-        let answer = receiver.await;
-        let now = shared.clock.now().monotonic;
-        shared.sensors.on_flush(now, now.saturating_duration_since(began));
-        match (answer, &*shared.driver.borrow()) {
-            (Ok(()), _) | (Err(_), DriverState::Ended { abandoned: 0 }) => Ok(()),
-            (Err(_), DriverState::Died(why)) => Err(FlushError::DriverEnded(Arc::clone(why))),
-            (Err(_), _) => Err(FlushError::Closed),
-        }
     }
 
     /// The partitions of a topic, waiting for them as [`send`](Self::send) does.
@@ -444,15 +405,9 @@ impl Shared {
             accumulator,
             clock,
             sensors,
-            flushes: Mutex::default(),
+            commands: Mutex::default(),
             driver: watch::Sender::new(DriverState::Running),
         }
-    }
-
-    pub(crate) fn command_done(&self, id: CommandId) {
-        let waiting = lock(&self.flushes).waiting.remove(&id);
-        // Whoever asked may have gone.
-        let _ = waiting.map(|waiting| waiting.send(()));
     }
 
     /// The driver has come to its end; `died` says why if nobody asked it to. The first end counts.
@@ -473,7 +428,7 @@ impl Shared {
             self.accumulator.close(&why);
             // Each of them fails as it is dropped.
             drop(self.accumulator.take_all());
-            let waiting = std::mem::take(&mut lock(&self.flushes).waiting);
+            let waiting = std::mem::take(&mut lock(&self.commands).waiting);
             drop(waiting);
         }
     }

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use kafka_producer::{Delivery, ProduceError, Producer, Record, RecordHeader, RecordMetadata};
+use kafka_producer::{
+    Delivery, FlushError, ProduceError, Producer, Record, RecordHeader, RecordMetadata,
+};
 use tokio::sync::mpsc;
 
 use super::ledger::Ledger;
@@ -107,7 +109,11 @@ impl Load {
             (None, Payload::Made { len }) => sending.send_made(len, self.count).await?,
             (None, Payload::Lines) => {}
         }
-        sending.producer.flush().await.map_err(Failure::new)?;
+        match sending.producer.flush().await {
+            // Those that failed are told with the check.
+            Ok(_) | Err(FlushError::Failed { .. }) => {}
+            Err(error) => return Err(Failure::new(error)),
+        }
         while sending.settle_oldest().await {}
         // Ends when the last callback is gone.
         drop(sending.running);

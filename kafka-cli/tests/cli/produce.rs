@@ -26,6 +26,16 @@ fn lines_become_records_in_their_order() {
 }
 
 #[test]
+fn what_the_producer_measured_is_told_in_the_end() {
+    let cluster = Cluster::with(&[("t", 1)]);
+    let ran = produce(&cluster, &["--metrics"], b"1\n2\n");
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), ""));
+    let line = ran.err.lines().find(|line| line.starts_with("  record-send-total "));
+    assert_eq!(line.and_then(|line| line.split_whitespace().last()), Some("2"), "{}", ran.err);
+    assert!(ran.err.contains("\nproducer-topic-metrics topic=t\n"), "{}", ran.err);
+}
+
+#[test]
 fn keys_headers_and_nulls() {
     let cluster = Cluster::with(&[("t", 2)]);
     let options = ["-K", "\\t", "--null", "-", "-p", "1", "-H", "a=1", "-H", "b"];

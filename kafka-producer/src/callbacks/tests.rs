@@ -135,11 +135,12 @@ fn what_was_handed_over_runs_after_the_runner_is_dropped_and_the_thread_ends() {
 #[test]
 fn inside_a_callback_is_known_with_a_thread_and_without() {
     let without_thread = CallbackRunner { queue: OnceLock::from(None) };
-    for runner in [CallbackRunner::new(), without_thread] {
+    for (runner, is_on_io_task) in [(CallbackRunner::new(), false), (without_thread, true)] {
         let (tell, told) = mpsc::channel();
-        runner.run(single(move || tell.send(is_callback_thread()).unwrap()), ());
-        assert_eq!(told.recv_timeout(PATIENCE), Ok(true));
-        assert!(!is_callback_thread());
+        let callback = move || tell.send((is_callback_thread(), is_io_task())).unwrap();
+        runner.run(single(callback), ());
+        assert_eq!(told.recv_timeout(PATIENCE), Ok((true, is_on_io_task)));
+        assert!(!is_callback_thread() && !is_io_task());
     }
 }
 

@@ -7,11 +7,10 @@ use kafka_protocol::messages::ProduceResponse;
 use kafka_protocol::messages::produce::PartitionProduceResponse;
 
 use crate::ProduceErrorKind;
-use crate::accumulator::Completion;
 use crate::delivery::Outcome;
 use crate::error::explained;
 use crate::sender::Sender;
-use crate::sender::event::{Action, BatchId, RequestId};
+use crate::sender::event::{BatchId, RequestId};
 use crate::sender::partitions::{Partition, Seal, Taken};
 use crate::sender::requests::{Answer, SentBatch, SentKind, SentRequest};
 use crate::sender::retry::{Attempted, Verdict, is_certain_rejection, judge};
@@ -334,8 +333,8 @@ impl Sender {
             let own = own.map(|message| message.as_str().to_owned()).or_else(|| message.clone());
             let kind = ProduceErrorKind::Broker { error, message: own };
             let outcome = Outcome::Failed(taken.batch.error(kind));
-            // It is counted with its batch, below.
-            self.actions.push_back(Action::Complete(taken.batch.complete_one(index, outcome)));
+            let completion = taken.batch.complete_one(index, outcome);
+            self.conclude_one(taken.id, completion);
         }
         let kind = if answer.record_errors.is_empty() {
             ProduceErrorKind::Broker { error, message }
@@ -369,16 +368,8 @@ impl Sender {
         self.incomplete.remove(&taken.id);
         if !taken.batch.is_complete() {
             let completion = taken.batch.complete(outcome);
-            self.conclude(completion);
+            self.conclude(taken.id, completion);
         }
-    }
-
-    /// Records have their outcome.
-    pub(super) fn conclude(&mut self, completion: Completion) {
-        if let Some(error) = completion.error() {
-            self.sensors.on_error(self.now, error.topic(), completion.record_count());
-        }
-        self.actions.push_back(Action::Complete(completion));
     }
 
     fn take_answered(&mut self, sent: &SentBatch) -> Option<Taken> {

@@ -11,6 +11,7 @@ use kafka_protocol::Frame;
 use kafka_protocol::records::{CompressionError, RecordBatchBody};
 
 use crate::accumulator::Completion;
+use crate::sender::flush::FlushReport;
 
 /// What happened.
 #[derive(Debug)]
@@ -38,8 +39,9 @@ pub(crate) enum Event {
 pub(crate) enum Command {
     /// Somebody waits for the metadata of this topic.
     WantTopic(Arc<str>),
-    /// Send everything that was accepted so far without delay, and say when it has its outcome.
-    Flush(CommandId),
+    /// Send everything that was accepted so far without delay, and say when it has its outcome, or
+    /// what has none at the deadline.
+    Flush { id: CommandId, deadline: Option<Instant> },
     /// Send what was accepted, until the deadline, and stop. The accumulator is closed already.
     Close { deadline: Option<Instant> },
 }
@@ -59,8 +61,8 @@ pub(crate) enum Action {
     Seal { batch: BatchId, body: RecordBatchBody },
     /// Tell whoever waits.
     Complete(Completion),
-    /// A command is done.
-    CommandDone(CommandId),
+    /// A flush has come to its end.
+    CommandDone(CommandId, FlushReport),
 }
 
 /// One request, over all connections.

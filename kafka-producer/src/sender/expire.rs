@@ -42,7 +42,7 @@ impl Sender {
                 if is_broken!("completion_dropped") {
                     std::mem::forget(completion);
                 } else {
-                    expired.push(completion);
+                    expired.push((taken.id, completion));
                 }
             }
         }
@@ -54,7 +54,7 @@ impl Sender {
                 partition.sequences.suspect_gap(taken.id);
             }
         }
-        expired.into_iter().for_each(|completion| self.conclude(completion));
+        expired.into_iter().for_each(|(id, completion)| self.conclude(id, completion));
         for taken in old {
             let kind = timeout_of(now, taken.batch.created, cause.clone());
             self.fail_batch(taken, kind);

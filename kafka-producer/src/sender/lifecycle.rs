@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::ProduceErrorKind;
 use crate::delivery::Outcome;
 use crate::sender::Sender;
-use crate::sender::event::{Action, BatchId, Command, CommandId};
+use crate::sender::event::{Action, Command};
 use crate::sender::timers::Timer;
 
 /// Where a sender is in its life.
@@ -28,18 +28,11 @@ impl Lifecycle {
     }
 }
 
-/// Somebody waits until every batch up to the last one has its outcome.
-#[derive(Debug)]
-pub(super) struct Flush {
-    id: CommandId,
-    last: BatchId,
-}
-
 impl Sender {
     pub(super) fn handle_command(&mut self, now: Instant, command: Command) {
         match command {
             Command::WantTopic(topic) => self.metadata.want(now, &topic),
-            Command::Flush(id) => self.begin_flush(now, id),
+            Command::Flush { id, deadline } => self.begin_flush(now, id, deadline),
             Command::Close { deadline } => {
                 if self.lifecycle.is_running() {
                     self.lifecycle = Lifecycle::Closing;
@@ -49,28 +42,11 @@ impl Sender {
         }
     }
 
-    /// Takes everything out of the queues, so that what comes later is not waited for.
-    fn begin_flush(&mut self, now: Instant, id: CommandId) {
-        self.look_at_queues(now);
-        for index in self.nonempty.clone() {
-            while self.take_from_queue(index) {}
-            self.evaluate(now, index);
-        }
-        let count = if is_broken!("flush_waits_for_nothing") { 0 } else { self.next_batch };
-        let last = BatchId { taken: count, first_record: 0 };
-        self.flushes.push(Flush { id, last });
-    }
-
     /// Ends what has come to its end.
     pub(super) fn advance_lifecycle(&mut self, now: Instant) {
-        let oldest = self.incomplete.first().copied();
-        let (done, waiting) = std::mem::take(&mut self.flushes)
-            .into_iter()
-            .partition(|flush: &Flush| oldest.is_none_or(|oldest| oldest >= flush.last));
-        self.flushes = waiting;
-        let done: Vec<Flush> = done;
-        self.actions.extend(done.into_iter().map(|flush| Action::CommandDone(flush.id)));
-        let is_done = self.nonempty.is_empty() && oldest.is_none() && self.unanswered.is_empty();
+        self.finish_flushes(now);
+        let is_done =
+            self.nonempty.is_empty() && self.incomplete.is_empty() && self.unanswered.is_empty();
         if self.lifecycle == Lifecycle::Closing && is_done {
             self.end(now);
         }
@@ -117,14 +93,14 @@ impl Sender {
                 taken.batch.may_have_been_written = true;
                 let outcome = Outcome::Failed(taken.batch.error(kind.clone()));
                 self.incomplete.remove(&taken.id);
-                failed.push(taken.batch.complete(outcome));
+                failed.push((taken.id, taken.batch.complete(outcome)));
             }
         }
         let waiting = std::mem::take(&mut partition.waiting);
         if let Some(last) = waiting.iter().rfind(|taken| taken.sequence.is_some()) {
             partition.sequences.suspect_gap(last.id);
         }
-        failed.into_iter().for_each(|completion| self.conclude(completion));
+        failed.into_iter().for_each(|(id, completion)| self.conclude(id, completion));
         for taken in waiting {
             self.fail_batch(taken, kind.clone());
         }

@@ -16,6 +16,7 @@ mod connections;
 mod drain;
 mod event;
 mod expire;
+mod flush;
 #[cfg(test)]
 mod inspect;
 #[cfg(any(test, fuzzing))]
@@ -37,6 +38,7 @@ mod topics;
 pub(crate) use availability::AvailabilityConfig;
 pub(crate) use connections::ConnectionsConfig;
 pub(crate) use event::{Action, BatchId, Command, CommandId, Event, RequestId};
+pub(crate) use flush::FlushReport;
 pub(crate) use metadata::MetadataConfig;
 #[cfg(test)]
 pub(crate) use states::Machine;
@@ -53,7 +55,8 @@ use crate::cluster::TopicEntry;
 use crate::metrics::{MetricsConfig, Sensors};
 use crate::sender::availability::Availability;
 use crate::sender::connections::{Connections, Outcome, Output};
-use crate::sender::lifecycle::{Flush, Lifecycle};
+use crate::sender::flush::Flush;
+use crate::sender::lifecycle::Lifecycle;
 use crate::sender::metadata::Metadata;
 use crate::sender::partitions::{OrderRules, Partition};
 use crate::sender::producer_id::ProducerIds;
@@ -295,7 +298,7 @@ impl Sender {
                 self.on_connection(now, id, outcome);
             }
             // What they are for is looked at in every turn.
-            Timer::Broker(_) | Timer::Metadata | Timer::ProducerId => {}
+            Timer::Broker(_) | Timer::Metadata | Timer::ProducerId | Timer::Flush => {}
             Timer::Linger(index) | Timer::Backoff(index) | Timer::Availability(index) => {
                 self.evaluate(now, index);
             }

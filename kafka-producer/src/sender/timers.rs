@@ -28,6 +28,8 @@ pub(crate) enum Timer {
     Delivery(usize),
     /// Grants of memory that nobody took.
     Memory,
+    /// A flush waits no longer.
+    Flush,
     /// The time to close in is over.
     Close,
 }

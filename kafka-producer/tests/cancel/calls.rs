@@ -102,7 +102,11 @@ pub(crate) const FLUSH: Call = Call {
     name: "flush",
     offers: &[],
     may_accept_some: false,
-    start: |world| Box::pin(async { world.producer.flush().await.expect("flushed") }),
+    start: |world| {
+        Box::pin(async {
+            world.producer.flush().await.expect("flushed");
+        })
+    },
 };
 
 /// The second flush has nothing left to wait for when the first one is ready.

@@ -86,7 +86,7 @@ impl World {
         let id = CommandId(self.next_command);
         self.next_command += 1;
         self.flushes.insert(id, self.ledger.len());
-        self.command(Command::Flush(id));
+        self.command(Command::Flush { id, deadline: None });
     }
 
     pub(super) fn close(&mut self, deadline: Option<Duration>) {
@@ -170,7 +170,7 @@ impl World {
                 let is_so = told <= usize::try_from(count).unwrap_or(0);
                 assert!(is_so, "{told} of {count} records were told");
             }
-            Action::CommandDone(id) => {
+            Action::CommandDone(id, _) => {
                 let all_before = self.flushes.remove(&id).expect("a flush that is not done");
                 let first = self.ledger.first_pending();
                 assert!(first >= all_before, "flushed, but record {first} has no outcome");

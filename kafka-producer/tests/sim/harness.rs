@@ -12,7 +12,7 @@ use kafka_protocol::records::Compressor;
 use crate::accumulator::{AppendError, Attempt, Now, QueueClosed, RecordAccumulator};
 use crate::callbacks::CallbackRunner;
 use crate::record::Record;
-use crate::sender::{Action, Command, CommandId, Event, Sender};
+use crate::sender::{Action, Command, CommandId, Event, FlushReport, Sender};
 use crate::sim::checkers;
 use crate::sim::ledger::Ledger;
 use crate::sim::network::{self, Network, Parcel};
@@ -37,6 +37,8 @@ pub(super) struct Simulation {
     pub(super) done: Vec<CommandId>,
     /// What each flush that is not done waits for: records below that number.
     pub(super) flushes: BTreeMap<CommandId, u64>,
+    /// What became of those that are done.
+    pub(super) reports: BTreeMap<CommandId, FlushReport>,
     /// Of everything that the sender asked for, and when.
     pub(super) trace: DefaultHasher,
     pub(super) actions: u64,
@@ -68,6 +70,7 @@ impl Simulation {
             callbacks: CallbackRunner::new(),
             done: Vec::new(),
             flushes: BTreeMap::new(),
+            reports: BTreeMap::new(),
             trace: DefaultHasher::new(),
             actions: 0,
             steps_at_once: 0,
@@ -159,7 +162,8 @@ impl Simulation {
         let id = CommandId(u64::try_from(self.flushes.len() + self.done.len()).unwrap());
         self.network.story.tell(self.now, Who::App, || "flushes".to_owned());
         self.flushes.insert(id, self.ledger.accepted());
-        self.sender.handle_event(self.now, Event::Command(Command::Flush(id)));
+        let command = Command::Flush { id, deadline: None };
+        self.sender.handle_event(self.now, Event::Command(command));
         id
     }
 
@@ -268,7 +272,8 @@ impl Simulation {
                 self.network.schedule(now, Parcel::Event(Event::Sealed { batch, body }));
             }
             Action::Complete(completion) => completion.tell(&self.callbacks),
-            Action::CommandDone(id) => {
+            Action::CommandDone(id, report) => {
+                self.reports.insert(id, report);
                 self.done.push(id);
                 let all_before = self.flushes.remove(&id).unwrap_or(0);
                 let first = self.ledger.first_unsettled();
@@ -300,7 +305,9 @@ impl Simulation {
             }
             Action::Seal { batch, .. } => (4, batch).hash(&mut self.trace),
             Action::Complete(done) => (5, done.record_count()).hash(&mut self.trace),
-            Action::CommandDone(id) => (6, id).hash(&mut self.trace),
+            Action::CommandDone(id, report) => {
+                (6, id, report.failed, report.unfinished).hash(&mut self.trace);
+            }
         }
     }
 

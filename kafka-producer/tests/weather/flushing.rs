@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use kafka_mock::{FaultAction, FaultRule, MockConfig, MockServer};
-use kafka_producer::{Producer, Record};
-use kafka_protocol::ApiKey;
+use kafka_producer::{Delivery, FlushError, Producer, Record};
+use kafka_protocol::{ApiKey, ErrorCode};
 
 use crate::harness::*;
 
@@ -96,8 +96,44 @@ weather! {
         let producer = ready(&server, builder.set("delivery.timeout.ms", "300")).await;
         fault_produce(&server, FaultAction::Swallow);
         let delivery = send(&producer, "1").await;
-        producer.flush().await.unwrap();
+        let error = producer.flush().await.unwrap_err();
+        assert_says!(error, "1 of 1 flushed record failed, first: record for orders-0 failed: ");
         assert_says!(failure(delivery).await, "not delivered within ");
+    }
+
+    async fn a_flush_tells_how_many_records_it_waited_for_and_how_many_failed() {
+        let server = server();
+        let producer = lingering(&server).await;
+        for number in 0..3 {
+            drop(send(&producer, &number.to_string()).await);
+        }
+        assert_eq!(producer.flush().await.unwrap().records, 3);
+        assert_eq!(producer.flush().await.unwrap().records, 0);
+        fault_produce(&server, FaultAction::Error(ErrorCode::TOPIC_AUTHORIZATION_FAILED));
+        let deliveries = [send(&producer, "3").await, send(&producer, "4").await];
+        let error = producer.flush().await.unwrap_err();
+        let FlushError::Failed { failed, records, first } = &error else { panic!("{error}") };
+        assert_eq!((*failed, *records), (2, 2));
+        assert_eq!(first.error_code(), Some(ErrorCode::TOPIC_AUTHORIZATION_FAILED));
+        assert_says!(error, "2 of 2 flushed records failed, first: ", "not authorized");
+        assert!(deliveries.iter().all(Delivery::is_done));
+    }
+
+    async fn a_flush_with_a_deadline_says_what_is_not_delivered_yet_and_loses_nothing() {
+        let server = server();
+        let producer = lingering(&server).await;
+        fault_produce(&server, FaultAction::Hold);
+        let deliveries = [send(&producer, "1").await, send(&producer, "2").await];
+        let begin = Instant::now();
+        let error = producer.flush_timeout(millis(100)).await.unwrap_err();
+        assert!(begin.elapsed() >= millis(100), "{:?}", begin.elapsed());
+        assert!(matches!(error, FlushError::TimedOut { unfinished: 2, failed: 0, .. }), "{error}");
+        assert_says!(error, "2 flushed records are not delivered within 10", " ms yet");
+        release(&server);
+        assert_eq!(producer.flush_timeout(millis(10_000)).await.unwrap().records, 2);
+        for delivery in deliveries {
+            delivery.await.unwrap();
+        }
     }
 
     async fn a_flush_that_is_dropped_still_sends() {

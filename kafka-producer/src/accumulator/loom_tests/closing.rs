@@ -138,7 +138,7 @@ fn a_flush_sees_the_record_that_was_appended_before_it() {
             let (accumulator, mailbox) = (Arc::clone(&accumulator), Arc::clone(&mailbox));
             thread::spawn(move || {
                 let delivery = append(&accumulator, 0).unwrap();
-                mailbox.flush(CommandId(1));
+                mailbox.flush(CommandId(1), None);
                 delivery
             })
         };
@@ -146,7 +146,7 @@ fn a_flush_sees_the_record_that_was_appended_before_it() {
         let (mut log, mut is_nonempty) = (0, false);
         loop {
             let commands = wait(&accumulator, &mailbox);
-            let is_flush = commands.iter().any(|command| matches!(command, Command::Flush(_)));
+            let is_flush = commands.iter().any(|command| matches!(command, Command::Flush { .. }));
             for queue in take_ready(&accumulator) {
                 is_nonempty |= queue.status(1000).is_some();
             }

@@ -2,9 +2,130 @@
 
 use std::time::Duration;
 
-use super::{MS, one_partition, warmed_up};
-use crate::sender::{Command, Event};
+use kafka_mock::FaultAction;
+use kafka_protocol::ErrorCode;
+
+use super::{MS, one_partition, produce, warmed_up};
+use crate::sender::{Command, CommandId, Event, FlushReport};
 use crate::sim::{Settings, Simulation};
+
+/// Flushes until that time has passed.
+fn flush_for(simulation: &mut Simulation, time: Duration) -> CommandId {
+    let id = CommandId(1000 + simulation.actions);
+    let deadline = Some(simulation.now + time);
+    let event = Event::Command(Command::Flush { id, deadline });
+    simulation.sender.handle_event(simulation.now, event);
+    id
+}
+
+/// What a flush told, once it is done.
+fn report(simulation: &mut Simulation, id: CommandId) -> FlushReport {
+    loop {
+        simulation.drain();
+        match simulation.reports.get(&id) {
+            Some(report) => return report.clone(),
+            None => simulation.step(),
+        }
+    }
+}
+
+fn counts(report: &FlushReport) -> (u64, u64, u64) {
+    (report.delivered, report.failed, report.unfinished)
+}
+
+fn send(simulation: &mut Simulation, records: usize) {
+    (0..records).for_each(|_| simulation.send("orders", 0, 100));
+}
+
+#[test]
+fn a_flush_tells_how_many_of_its_records_failed_and_why_the_first_did() {
+    let mut simulation = warmed_up(Settings { linger: MS * 1000, ..one_partition() });
+    let errors = [ErrorCode::TOPIC_AUTHORIZATION_FAILED, ErrorCode::INVALID_RECORD];
+    for error in errors {
+        simulation.cluster.add_fault(produce(FaultAction::Error(error)));
+    }
+    for _ in 0..3 {
+        send(&mut simulation, 4);
+        // A batch of its own.
+        simulation.run_for(MS * 1100);
+    }
+    let id = simulation.flush();
+    assert_eq!(counts(&report(&mut simulation, id)), (0, 0, 0), "all had their outcome before");
+
+    let error = FaultAction::Error(ErrorCode::INVALID_RECORD);
+    simulation.cluster.add_fault(produce(error));
+    send(&mut simulation, 4);
+    let id = simulation.flush();
+    let report = report(&mut simulation, id);
+    assert_eq!(counts(&report), (0, 4, 0));
+    assert_eq!(report.first.unwrap().error_code(), Some(ErrorCode::INVALID_RECORD));
+    assert_eq!(simulation.finish().failures().len(), 12);
+}
+
+#[test]
+fn a_deadline_ends_the_wait_of_a_flush_and_its_records_go_on() {
+    let mut simulation = warmed_up(one_partition());
+    simulation.cluster.add_fault(produce(FaultAction::Delay(MS * 500)));
+    send(&mut simulation, 3);
+    let begin = simulation.now;
+    let id = flush_for(&mut simulation, MS * 100);
+    let early = report(&mut simulation, id);
+    assert_eq!((counts(&early), simulation.now - begin), ((0, 0, 3), MS * 100));
+    let id = flush_for(&mut simulation, MS * 1000);
+    assert_eq!(counts(&report(&mut simulation, id)), (3, 0, 0));
+    assert!(simulation.now - begin < MS * 600, "{:?}", simulation.now - begin);
+    assert_eq!(simulation.finish().successes(), 4);
+}
+
+#[test]
+fn a_flush_waits_for_nothing_that_is_sent_after_it() {
+    let mut simulation = warmed_up(Settings { linger: MS * 1000, ..one_partition() });
+    send(&mut simulation, 2);
+    let id = simulation.flush();
+    simulation.cluster.add_fault(produce(FaultAction::Delay(MS * 500)).skip(1));
+    send(&mut simulation, 5);
+    assert_eq!(counts(&report(&mut simulation, id)), (2, 0, 0));
+    assert_eq!(simulation.ledger.unsettled(), 5);
+    assert_eq!(simulation.finish().successes(), 8);
+}
+
+#[test]
+fn each_of_several_flushes_tells_of_the_records_before_it() {
+    let mut simulation = warmed_up(Settings { linger: MS * 1000, ..one_partition() });
+    let error = FaultAction::Error(ErrorCode::INVALID_RECORD);
+    simulation.cluster.add_fault(produce(error).skip(1));
+    send(&mut simulation, 2);
+    let first = simulation.flush();
+    send(&mut simulation, 3);
+    let second = simulation.flush();
+    let third = flush_for(&mut simulation, Duration::ZERO);
+    assert_eq!(counts(&report(&mut simulation, third)), (0, 0, 5));
+    assert_eq!(counts(&report(&mut simulation, first)), (2, 0, 0));
+    assert_eq!(counts(&report(&mut simulation, second)), (2, 3, 0));
+    assert_eq!(simulation.finish().successes(), 3);
+}
+
+#[test]
+fn records_of_a_batch_that_is_split_are_counted_once() {
+    let mut settings = Settings { batch_size: 4000, ..one_partition() };
+    settings.cluster = settings.cluster.message_max_bytes(900);
+    let mut simulation = warmed_up(settings);
+    send(&mut simulation, 20);
+    simulation.send("orders", 0, 2000);
+    let id = simulation.flush();
+    assert_eq!(counts(&report(&mut simulation, id)), (20, 1, 0));
+    assert_eq!(simulation.finish().successes(), 21);
+}
+
+#[test]
+fn records_that_expire_while_a_flush_waits_have_failed() {
+    let settings = Settings { delivery_timeout: Duration::from_secs(40), ..one_partition() };
+    let mut simulation = warmed_up(settings);
+    simulation.cluster.add_fault(produce(FaultAction::Swallow).always());
+    send(&mut simulation, 2);
+    let id = simulation.flush();
+    assert_eq!(counts(&report(&mut simulation, id)), (0, 2, 0));
+}
 
 #[test]
 fn a_flush_is_done_when_all_before_it_have_their_outcome() {
@@ -13,8 +134,8 @@ fn a_flush_is_done_when_all_before_it_have_their_outcome() {
     for _ in 0..5 {
         simulation.send("orders", 0, 100);
     }
-    let id = crate::sender::CommandId(7);
-    let event = Event::Command(Command::Flush(id));
+    let id = CommandId(7);
+    let event = Event::Command(Command::Flush { id, deadline: None });
     simulation.sender.handle_event(simulation.now, event);
     simulation.run_for(MS * 100);
     simulation.ledger.collect();
