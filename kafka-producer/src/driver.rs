@@ -188,7 +188,7 @@ impl Driver {
             }
             Action::Seal { batch, body } => io.seal(batch, body),
             Action::Complete(completion) => completion.tell(&self.guard.callbacks),
-            Action::CommandDone(id, report) => self.guard.shared.command_done(id, report),
+            Action::CommandDone(id, answer) => self.guard.shared.command_done(id, answer),
         }
     }
 }

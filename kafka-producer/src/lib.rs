@@ -78,6 +78,7 @@ mod interceptor;
 mod mailbox;
 mod metrics;
 mod partitioner;
+mod pause;
 #[cfg(feature = "tokio")]
 mod producer;
 mod record;
@@ -107,6 +108,7 @@ pub use metrics::{MetricName, Metrics};
 pub use partitioner::{
     Partitioner, RoundRobinPartitioner, TopicPartitions, murmur2, partition_for_key,
 };
+pub use pause::PauseReason;
 #[cfg(feature = "tokio")]
 pub use producer::{Flushed, PartitionInfo, Producer};
 pub use record::{Record, RecordHeader, RecordMetadata};

@@ -7,7 +7,7 @@ use crate::sender::{Command, CommandId};
 use crate::sync::{Arc, Mutex, lock};
 use crate::wake::WakeFlag;
 
-/// Bounded by those who wait: a topic is in it once, a flush has somebody who waits for it.
+/// Bounded by those who wait: a topic is in it once, a flush or a question has somebody who waits for it.
 #[derive(Debug)]
 pub(crate) struct Mailbox {
     letters: Mutex<Letters>,
@@ -18,6 +18,7 @@ pub(crate) struct Mailbox {
 struct Letters {
     topics: BTreeSet<Arc<str>>,
     flushes: Vec<(CommandId, Option<Instant>)>,
+    questions: Vec<(CommandId, Arc<str>, i32)>,
     close: Option<Option<Instant>>,
     /// A callback waits for the end.
     is_closed_in_callback: bool,
@@ -39,6 +40,11 @@ impl Mailbox {
 
     pub(crate) fn flush(&self, id: CommandId, deadline: Option<Instant>) {
         lock(&self.letters).flushes.push((id, deadline));
+        self.wake.notify();
+    }
+
+    pub(crate) fn why_paused(&self, id: CommandId, topic: &str, partition: i32) {
+        lock(&self.letters).questions.push((id, topic.into(), partition));
         self.wake.notify();
     }
 
@@ -70,10 +76,14 @@ impl Mailbox {
         let mut letters = lock(&self.letters);
         let topics = std::mem::take(&mut letters.topics);
         let flushes = std::mem::take(&mut letters.flushes);
+        let questions = std::mem::take(&mut letters.questions);
         let close = letters.close;
         let close = close.map(|deadline| Command::Close { deadline });
         let topics = topics.into_iter().map(Command::WantTopic);
         let flushes = flushes.into_iter().map(|(id, deadline)| Command::Flush { id, deadline });
-        topics.chain(flushes).chain(close)
+        let questions = questions.into_iter();
+        let questions =
+            questions.map(|(id, topic, partition)| Command::WhyPaused { id, topic, partition });
+        topics.chain(flushes).chain(questions).chain(close)
     }
 }

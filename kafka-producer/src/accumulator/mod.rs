@@ -11,7 +11,7 @@ mod sticky;
 pub(crate) use batch::{BATCH_HEADER, Completion, ProducerBatch};
 pub(crate) use memory::{MemoryBudget, MemoryPermit};
 pub(crate) use queue::{
-    Attempt, BatchLimits, PartitionQueue, QueueClosed, QueueId, TransactionGate,
+    Attempt, BatchLimits, PartitionQueue, QueueClosed, QueueId, QueueStatus, TransactionGate,
 };
 pub(crate) use sticky::{Sticky, StickyRules};
 

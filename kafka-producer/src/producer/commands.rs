@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use crate::PauseReason;
 use crate::callbacks::is_io_task;
 use crate::error::FlushError;
+use crate::mailbox::Mailbox;
 use crate::producer::{DriverState, Producer, Shared};
-use crate::sender::{CommandId, FlushReport};
+use crate::sender::{Answer, CommandId, FlushReport};
 use crate::sync::{Arc, lock};
 
 /// What a flush has waited for.
@@ -23,7 +25,7 @@ pub struct Flushed {
 #[derive(Debug, Default)]
 pub(super) struct Commands {
     next: u64,
-    pub(super) waiting: BTreeMap<CommandId, oneshot::Sender<FlushReport>>,
+    pub(super) waiting: BTreeMap<CommandId, oneshot::Sender<Answer>>,
 }
 
 impl Producer {
@@ -56,43 +58,68 @@ impl Producer {
         self.flush_until(Some(timeout)).await
     }
 
+    /// Why the next batch of a partition is not sent now: what the I/O thread decides by, asked of it.
+    /// `None` if nothing keeps it from sending, or if there is nothing to send: records that are on
+    /// their way are not waiting. `None` as well once the producer has ended, and inside a callback that
+    /// runs on the I/O task, because the system gave no thread for callbacks.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn pause_reason(&self, topic: &str, partition: i32) -> Option<PauseReason> {
+        let shared = &self.handle.shared;
+        let ask = |mailbox: &Mailbox, id| mailbox.why_paused(id, topic, partition);
+        if is_io_task() {
+            return None;
+        }
+        match shared.ask(ask).await {
+            Some(Answer::Paused(reason)) => reason,
+            _ => None,
+        }
+    }
+
     async fn flush_until(&self, timeout: Option<Duration>) -> Result<Flushed, FlushError> {
         if is_io_task() {
             return Err(FlushError::InCallback);
         }
         let shared = &self.handle.shared;
         let began = shared.clock.now().monotonic;
-        let (sender, receiver) = oneshot::channel();
-        let id = {
-            let mut commands = lock(&shared.commands);
-            commands.next += 1;
-            let id = CommandId(commands.next);
-            commands.waiting.insert(id, sender);
-            id
-        };
-        if shared.is_running() {
-            shared.mailbox.flush(id, timeout.and_then(|timeout| began.checked_add(timeout)));
-        } else {
-            lock(&shared.commands).waiting.remove(&id);
-        }
-        let answer = receiver.await;
+        let deadline = timeout.and_then(|timeout| began.checked_add(timeout));
+        let answer = shared.ask(|mailbox, id| mailbox.flush(id, deadline)).await;
         let now = shared.clock.now().monotonic;
         let waited = now.saturating_duration_since(began);
         shared.sensors.on_flush(now, waited);
         match (answer, &*shared.driver.borrow()) {
-            (Ok(report), _) => report.result(waited),
-            (Err(_), DriverState::Ended { abandoned: 0 }) => Ok(Flushed { records: 0 }),
-            (Err(_), DriverState::Died(why)) => Err(FlushError::DriverEnded(Arc::clone(why))),
-            (Err(_), _) => Err(FlushError::Closed),
+            (Some(Answer::Flushed(report)), _) => report.result(waited),
+            (_, DriverState::Ended { abandoned: 0 }) => Ok(Flushed { records: 0 }),
+            (_, DriverState::Died(why)) => Err(FlushError::DriverEnded(Arc::clone(why))),
+            (_, _) => Err(FlushError::Closed),
         }
     }
 }
 
 impl Shared {
-    pub(crate) fn command_done(&self, id: CommandId, report: FlushReport) {
+    /// Has the sender asked something. `None` if it ends before it answers.
+    async fn ask(&self, post: impl FnOnce(&Mailbox, CommandId)) -> Option<Answer> {
+        let (sender, receiver) = oneshot::channel();
+        let id = {
+            let mut commands = lock(&self.commands);
+            commands.next += 1;
+            let id = CommandId(commands.next);
+            commands.waiting.insert(id, sender);
+            id
+        };
+        if self.is_running() {
+            post(&self.mailbox, id);
+        } else {
+            lock(&self.commands).waiting.remove(&id);
+        }
+        receiver.await.ok()
+    }
+
+    pub(crate) fn command_done(&self, id: CommandId, answer: Answer) {
         let waiting = lock(&self.commands).waiting.remove(&id);
         // Whoever asked may have gone.
-        let _ = waiting.map(|waiting| waiting.send(report));
+        let _ = waiting.map(|waiting| waiting.send(answer));
     }
 }
 

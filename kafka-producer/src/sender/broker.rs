@@ -28,6 +28,17 @@ pub(super) struct Broker {
     pub(super) ready: VecDeque<usize>,
 }
 
+/// Why a broker takes no request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    NotConnected,
+    Throttled(Instant),
+    /// So many are unanswered.
+    Busy {
+        in_flight: usize,
+    },
+}
+
 impl Broker {
     pub(super) fn new(now: Instant, id: BrokerId, address: HostPort, in_flight_max: usize) -> Self {
         Self {
@@ -54,6 +65,20 @@ impl Broker {
         let peer = peer.filter(|peer| *peer != address.to_string());
         let at = peer.map_or(String::new(), |peer| format!(" ({peer})"));
         self.error = Some(format!("{what} {address}{at}: {reason}{}", hint(was, reason)));
+    }
+
+    /// Why it takes no request now; `None` if it does.
+    pub(super) fn refusal(&self, now: Instant, in_flight_max: usize) -> Option<Refusal> {
+        if self.connection.state() != ConnectionState::Ready {
+            return Some(Refusal::NotConnected);
+        }
+        if let Some(until) = self.connection.throttled_until(now) {
+            return Some(Refusal::Throttled(until));
+        }
+        let has_room = self.in_flight.has_room() || is_broken!("window_without_limit");
+        let is_busy = !has_room || self.unwritten.len() >= in_flight_max;
+        let in_flight = self.in_flight.len() + self.unwritten.len();
+        is_busy.then_some(Refusal::Busy { in_flight })
     }
 
     /// How it stands as one of those that can be asked.

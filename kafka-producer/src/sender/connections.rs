@@ -16,7 +16,7 @@ use kafka_net::{
 use kafka_protocol::{BrokerVersions, EncodeError, Frame, KafkaString, Request};
 use thiserror::Error;
 
-use crate::sender::broker::Broker;
+use crate::sender::broker::{Broker, Refusal};
 use crate::sender::event::{Action, RequestId};
 use crate::sender::requests::{SentKind, SentRequest};
 use crate::sender::timers::{Timer, Timers};
@@ -105,12 +105,15 @@ impl Connections {
 
     /// Whether a broker takes a request now.
     pub(super) fn is_ready(&self, now: Instant, id: BrokerId) -> bool {
-        let broker = self.brokers.get(&id);
-        broker.is_some_and(|broker| {
-            broker.connection.is_ready(now)
-                && (broker.in_flight.has_room() || is_broken!("window_without_limit"))
-                && broker.unwritten.len() < self.config.in_flight_max
-        })
+        self.refusal(now, id).is_none()
+    }
+
+    /// Why a broker takes no request now; `None` if it does.
+    pub(super) fn refusal(&self, now: Instant, id: BrokerId) -> Option<Refusal> {
+        match self.brokers.get(&id) {
+            Some(broker) => broker.refusal(now, self.config.in_flight_max),
+            None => Some(Refusal::NotConnected),
+        }
     }
 
     /// A request without an answer was handed to the transport.

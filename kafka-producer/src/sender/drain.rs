@@ -16,7 +16,8 @@ use crate::metrics::Drained;
 use crate::sender::Sender;
 use crate::sender::broker::Broker;
 use crate::sender::event::{Action, BatchId};
-use crate::sender::partitions::{Partition, Permission, Seal, Taken};
+use crate::sender::partitions::{Partition, Seal, Taken};
+use crate::sender::pause::Block;
 use crate::sender::requests::{SentBatch, SentKind};
 use crate::sender::sequences::ProducerIdState;
 use crate::sender::timers::Timer;
@@ -70,56 +71,51 @@ impl Sender {
 
     /// Decides whether a partition has something to send now, and when to look again if not.
     pub(super) fn evaluate(&mut self, now: Instant, index: usize) {
-        let is_hurried = self.is_hurried();
-        let order = self.order_rules();
-        let (linger, timeout) = (self.config.linger, self.config.delivery_timeout);
-        let is_compressed = self.config.is_compressed;
-        let current = self.producer_ids.state();
+        let rules = self.send_rules();
+        let timeout = self.config.delivery_timeout;
         let Some(partition) = self.partitions.get_mut(index).and_then(Option::as_mut) else {
             return;
         };
-        let size = self.config.batch_size;
-        let status = partition.queue.status(size);
+        let status = partition.queue.status(rules.batch_size);
         let oldest = partition.oldest_taken().into_iter().chain(status.map(|s| s.oldest)).min();
         let oldest = oldest.filter(|_| !is_broken!("delivery_never_times_out"));
         self.timers.set(Timer::Delivery(index), oldest.map(|at| at + timeout));
-        let lingers_until = status.filter(|s| !s.is_full && !is_hurried).map(|s| s.oldest + linger);
-        let lingers_until = lingers_until.filter(|until| *until > now);
+        let lingers_until = status.and_then(|status| rules.lingers_until(now, status));
         set_member(&mut self.nonempty, index, status.is_some());
         set_member(&mut self.lingering, index, lingers_until.is_some());
         self.timers.set(Timer::Linger(index), lingers_until);
         let queue_is_due = status.is_some() && lingers_until.is_none();
         let is_due = queue_is_due || !partition.waiting.is_empty();
         self.note_due(now, index, is_due);
-        if is_compressed {
+        if rules.is_compressed {
             self.seal_ahead(index, queue_is_due);
         }
-        let Some(partition) = self.partition(index) else { return };
-        let has_next = match partition.waiting.front() {
-            Some(front) => front.seal == Seal::Sealed || !is_compressed,
-            None => queue_is_due && !is_compressed,
-        };
-        let backoff = partition.backoff_until.filter(|until| *until > now && has_next);
-        let must_renumber = partition.must_renumber();
-        let leader = partition.leader;
-        self.timers.set(Timer::Backoff(index), backoff);
-        if !has_next || backoff.is_some() {
-            return;
-        }
-        let Some(leader) = leader else { return self.metadata.make_stale(now) };
-        if must_renumber {
+        let mut block = self.block(now, index);
+        if block == Some(Block::Renumber) {
             self.renumber(index);
+            block = self.block(now, index);
         }
+        let backoff = match block {
+            Some(Block::BackingOff(until)) => Some(until),
+            _ => None,
+        };
+        self.timers.set(Timer::Backoff(index), backoff);
+        match block {
+            None => self.list(now, index),
+            Some(Block::NoLeader) => self.metadata.make_stale(now),
+            Some(_) => {}
+        }
+    }
+
+    /// Puts a partition on its leader's list of those that have something to send.
+    fn list(&mut self, now: Instant, index: usize) {
         let Some(partition) = self.partitions.get_mut(index).and_then(Option::as_mut) else {
             return;
         };
-        let has_sequence = partition.has_sequence(self.producer_ids.state());
-        if current != ProducerIdState::Disabled && !has_sequence {
+        let Some(leader) = partition.leader.filter(|leader| partition.listed_at != Some(*leader))
+        else {
             return;
-        }
-        if partition.permission(order) == Permission::Wait || partition.listed_at == Some(leader) {
-            return;
-        }
+        };
         match self.connections.get_mut(leader) {
             Some(broker) => {
                 partition.listed_at = Some(leader);
@@ -128,6 +124,11 @@ impl Sender {
             // An answer that names a leader, but does not say where it is.
             None => self.metadata.make_stale(now),
         }
+    }
+
+    fn block(&self, now: Instant, index: usize) -> Option<Block> {
+        let partition = self.partitions.get(index).and_then(Option::as_ref);
+        partition.map_or(Some(Block::Nothing), |p| p.block(now, &self.send_rules()))
     }
 
     /// A body was compressed.
@@ -157,7 +158,7 @@ impl Sender {
     }
 
     /// Nothing lingers: somebody waits for memory, or the producer is being closed.
-    fn is_hurried(&self) -> bool {
+    pub(super) fn is_hurried(&self) -> bool {
         !self.lifecycle.is_running() || self.accumulator.budget().has_waiters()
     }
 
@@ -298,36 +299,23 @@ impl Sender {
 
     /// The next batch of a partition that is on a broker's list, if it may still be sent there.
     fn take_to_send(&mut self, now: Instant, broker: BrokerId, index: usize) -> Option<Taken> {
-        let order = self.order_rules();
-        let is_compressed = self.config.is_compressed;
-        let current = self.producer_ids.state();
         let partition = self.partition(index)?;
         if partition.listed_at != Some(broker) {
             return None;
         }
         partition.listed_at = None;
+        let is_here = partition.leader == Some(broker);
         // Much may have happened since it was listed: an older batch may have failed, for one.
-        let may_send = partition.leader == Some(broker)
-            && partition.permission(order) == Permission::Send
-            && partition.backoff_until.is_none_or(|until| until <= now)
-            && (current == ProducerIdState::Disabled
-                || partition.has_sequence(current) && !partition.must_renumber());
-        if !may_send {
+        if !is_here || self.block(now, index).is_some() {
             self.evaluate(now, index);
             // It may be on a list again that was looked at already.
             self.has_news = true;
             return None;
         }
-        if partition.waiting.is_empty() && !is_compressed {
+        if self.partition(index)?.waiting.is_empty() {
             self.take_from_queue(index);
         }
-        let partition = self.partition(index)?;
-        let is_sealed = |taken: &Taken| taken.seal == Seal::Sealed || !is_compressed;
-        if partition.waiting.front().is_some_and(is_sealed) {
-            partition.waiting.pop_front()
-        } else {
-            None
-        }
+        self.partition(index)?.waiting.pop_front()
     }
 
     /// Takes partitions off the front of a broker's list that have nothing for it any more: it must not
@@ -387,7 +375,7 @@ impl Taken {
 
 impl Partition {
     /// Whether the next batch has a sequence, or may get one.
-    fn has_sequence(&self, state: ProducerIdState) -> bool {
+    pub(super) fn has_sequence(&self, state: ProducerIdState) -> bool {
         let Some(current) = state.ready() else { return false };
         if self.waiting.front().is_some_and(|front| front.sequence.is_some()) {
             self.sequences.may_repeat()

@@ -10,6 +10,7 @@ use kafka_net::{ConnectionId, DisconnectReason, HostPort};
 use kafka_protocol::Frame;
 use kafka_protocol::records::{CompressionError, RecordBatchBody};
 
+use crate::PauseReason;
 use crate::accumulator::Completion;
 use crate::sender::flush::FlushReport;
 
@@ -42,6 +43,8 @@ pub(crate) enum Command {
     /// Send everything that was accepted so far without delay, and say when it has its outcome, or
     /// what has none at the deadline.
     Flush { id: CommandId, deadline: Option<Instant> },
+    /// Say why a partition sends nothing now.
+    WhyPaused { id: CommandId, topic: Arc<str>, partition: i32 },
     /// Send what was accepted, until the deadline, and stop. The accumulator is closed already.
     Close { deadline: Option<Instant> },
 }
@@ -61,8 +64,16 @@ pub(crate) enum Action {
     Seal { batch: BatchId, body: RecordBatchBody },
     /// Tell whoever waits.
     Complete(Completion),
-    /// A flush has come to its end.
-    CommandDone(CommandId, FlushReport),
+    /// A command has come to its end.
+    CommandDone(CommandId, Answer),
+}
+
+/// What came of a command.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Flushed(FlushReport),
+    /// Why a partition sends nothing; `None` if nothing keeps it from sending.
+    Paused(Option<PauseReason>),
 }
 
 /// One request, over all connections.

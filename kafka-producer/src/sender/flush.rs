@@ -12,7 +12,7 @@ use std::time::Instant;
 use crate::ProduceError;
 use crate::accumulator::Completion;
 use crate::sender::Sender;
-use crate::sender::event::{Action, BatchId, CommandId};
+use crate::sender::event::{Action, Answer, BatchId, CommandId};
 use crate::sender::partitions::Taken;
 use crate::sender::timers::Timer;
 
@@ -83,7 +83,7 @@ impl Sender {
         for Flush { id, end, report, .. } in over {
             let unfinished = self.unfinished_before(end);
             let report = FlushReport { unfinished, ..report };
-            self.actions.push_back(Action::CommandDone(id, report));
+            self.actions.push_back(Action::CommandDone(id, Answer::Flushed(report)));
         }
         let deadline = self.flushes.iter().filter_map(|flush| flush.deadline).min();
         self.timers.set(Timer::Flush, deadline);

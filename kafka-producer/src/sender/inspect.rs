@@ -14,6 +14,23 @@ use crate::sender::requests::{Answer, MetadataAsked, SentKind, SentRequest};
 use crate::sender::sequences::Sequence;
 
 impl Sender {
+    /// Partitions that have something to send and no reason not to. There are none after everything that
+    /// can be sent was sent.
+    pub(crate) fn unexplained(&self, now: Instant) -> Vec<String> {
+        let queues = self
+            .topics
+            .iter()
+            .flat_map(|(topic, entry)| entry.queues.iter().map(move |queue| (topic, queue)));
+        let has_some = |index: usize| {
+            let partition = self.partitions.get(index).and_then(Option::as_ref);
+            partition.is_some_and(|p| !p.waiting.is_empty() || p.queue.bytes() > 0)
+        };
+        let paused = queues.filter(|(_, queue)| has_some(queue.id().index));
+        let unexplained = paused
+            .filter(|(topic, queue)| self.pause_reason(now, topic, queue.partition()).is_none());
+        unexplained.map(|(topic, queue)| format!("{topic}-{}", queue.partition())).collect()
+    }
+
     /// An answer about all its topics, as if they had been asked for.
     pub(crate) fn hear_metadata(&mut self, now: Instant, answer: &MetadataResponse) {
         let now = self.clamp(now);

@@ -27,6 +27,7 @@ impl Sender {
         check("incomplete", self.incomplete.len());
         check("unwritten", self.unanswered.len());
         check("flushes", self.flushes.len());
+        check("questions", self.questions.len());
         let partitions = self.partitions.iter().flatten();
         check("gone", partitions.clone().filter(|partition| partition.is_gone).count());
         check("waiting", partitions.clone().map(|partition| partition.waiting.len()).sum());

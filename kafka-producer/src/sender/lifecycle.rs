@@ -11,6 +11,7 @@ use crate::ProduceErrorKind;
 use crate::delivery::Outcome;
 use crate::sender::Sender;
 use crate::sender::event::{Action, Command};
+use crate::sender::pause::Question;
 use crate::sender::timers::Timer;
 
 /// Where a sender is in its life.
@@ -33,6 +34,9 @@ impl Sender {
         match command {
             Command::WantTopic(topic) => self.metadata.want(now, &topic),
             Command::Flush { id, deadline } => self.begin_flush(now, id, deadline),
+            Command::WhyPaused { id, topic, partition } => {
+                self.questions.push(Question { id, topic, partition });
+            }
             Command::Close { deadline } => {
                 if self.lifecycle.is_running() {
                     self.lifecycle = Lifecycle::Closing;

@@ -26,6 +26,7 @@ mod measure;
 mod members;
 mod metadata;
 mod partitions;
+mod pause;
 mod producer_id;
 mod requests;
 mod retry;
@@ -37,7 +38,7 @@ mod topics;
 
 pub(crate) use availability::AvailabilityConfig;
 pub(crate) use connections::ConnectionsConfig;
-pub(crate) use event::{Action, BatchId, Command, CommandId, Event, RequestId};
+pub(crate) use event::{Action, Answer, BatchId, Command, CommandId, Event, RequestId};
 pub(crate) use flush::FlushReport;
 pub(crate) use metadata::MetadataConfig;
 #[cfg(test)]
@@ -59,6 +60,7 @@ use crate::sender::flush::Flush;
 use crate::sender::lifecycle::Lifecycle;
 use crate::sender::metadata::Metadata;
 use crate::sender::partitions::{OrderRules, Partition};
+use crate::sender::pause::Question;
 use crate::sender::producer_id::ProducerIds;
 use crate::sender::requests::SentBatch;
 use crate::sender::timers::Timers;
@@ -119,6 +121,7 @@ pub(crate) struct Sender {
     /// Requests that have no answer (`acks=0`), until they are written.
     unanswered: BTreeMap<RequestId, (kafka_net::ConnectionId, Vec<SentBatch>)>,
     flushes: Vec<Flush>,
+    questions: Vec<Question>,
     lifecycle: Lifecycle,
     availability: Availability,
     /// What a batch that is split may take beyond its own memory.
@@ -165,6 +168,7 @@ impl Sender {
             incomplete: BTreeSet::new(),
             unanswered: BTreeMap::new(),
             flushes: Vec::new(),
+            questions: Vec::new(),
             lifecycle: Lifecycle::Running,
             availability: Availability::default(),
             timers: Timers::default(),
@@ -280,6 +284,7 @@ impl Sender {
         self.drain(now);
         self.publish_availability();
         self.watch_memory(now);
+        self.answer_questions(now);
         self.advance_lifecycle(now);
         self.measure_turn();
     }

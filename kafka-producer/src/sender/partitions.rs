@@ -69,12 +69,16 @@ pub(super) struct Partition {
     pub(super) last_error: Option<String>,
 }
 
-/// What a partition may do now.
+/// Why a partition may not send, as far as order goes: something unanswered has to be settled first, and
+/// its answer looks here again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Permission {
-    Send,
-    /// Something unanswered has to be settled first; its answer looks here again.
-    Wait,
+pub(super) enum Muted {
+    /// By a batch that is sent again.
+    Repeating,
+    /// By the first batch of all, or of a leader.
+    AwaitingFirst,
+    /// As many are unanswered as may be.
+    WindowFull,
 }
 
 /// What sending keeps to in every partition.
@@ -107,22 +111,27 @@ impl Partition {
         }
     }
 
-    /// Whether one more batch may be sent, as far as order goes.
-    pub(super) fn permission(&self, rules: OrderRules) -> Permission {
+    /// Why no further batch may be sent, as far as order goes.
+    pub(super) fn muted(&self, rules: OrderRules) -> Option<Muted> {
         let is_repeated = |taken: &Taken| taken.batch.attempts > 1;
-        let may = if !rules.is_ordered {
-            true
-        } else if is_broken!("order_not_kept") {
-            self.in_flight.len() < rules.in_flight_max
-        } else if let Some(again) = self.waiting.front().filter(|front| front.batch.attempts > 0) {
+        if !rules.is_ordered {
+            return None;
+        }
+        if is_broken!("order_not_kept") {
+            return (self.in_flight.len() >= rules.in_flight_max).then_some(Muted::WindowFull);
+        }
+        if let Some(again) = self.waiting.front().filter(|front| front.batch.attempts > 0) {
             // Again: only as the oldest of all, and one at a time.
-            self.in_flight.iter().all(|sent| sent.id > again.id && !is_repeated(sent))
-        } else if self.is_probing {
-            self.in_flight.is_empty()
-        } else {
-            self.in_flight.len() < rules.in_flight_max && !self.in_flight.iter().any(is_repeated)
-        };
-        if may { Permission::Send } else { Permission::Wait }
+            let may = self.in_flight.iter().all(|sent| sent.id > again.id && !is_repeated(sent));
+            return (!may).then_some(Muted::Repeating);
+        }
+        if self.is_probing {
+            return (!self.in_flight.is_empty()).then_some(Muted::AwaitingFirst);
+        }
+        if self.in_flight.iter().any(is_repeated) {
+            return Some(Muted::Repeating);
+        }
+        (self.in_flight.len() >= rules.in_flight_max).then_some(Muted::WindowFull)
     }
 
     /// Puts a batch back, in its order.

@@ -29,6 +29,8 @@ pub(super) fn check_step(simulation: &mut Simulation) {
     // Without acks the network cannot tell what is unanswered.
     let is_within = in_flight <= settings.in_flight_max || settings.acks == 0;
     assert!(is_within, "seed {seed:#x}: {in_flight} in flight");
+    let unexplained = simulation.sender.unexplained(simulation.now);
+    assert!(unexplained.is_empty(), "seed {seed:#x}: nothing keeps {unexplained:?} from sending");
     let of_one = simulation.sender.partition_in_flight_max();
     let is_within = of_one <= settings.in_flight_max.min(5);
     assert!(

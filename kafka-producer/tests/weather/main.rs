@@ -19,6 +19,7 @@ mod memory;
 mod metadata;
 mod metrics;
 mod partitioners;
+mod pausing;
 mod records;
 mod sending;
 mod serializers;

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use kafka_mock::FaultAction;
 use kafka_protocol::ErrorCode;
+use kafka_protocol::messages::produce::{BatchIndexAndErrorMessage, PartitionProduceResponse};
 
-use super::{MS, one_partition, produce, warmed_up};
+use super::{MS, answer, one_partition, produce, refuse_by_hand, refused, warmed_up};
 use crate::sender::{Command, CommandId, Event, FlushReport};
 use crate::sim::{Settings, Simulation};
 
@@ -115,6 +116,30 @@ fn records_of_a_batch_that_is_split_are_counted_once() {
     let id = simulation.flush();
     assert_eq!(counts(&report(&mut simulation, id)), (20, 1, 0));
     assert_eq!(simulation.finish().successes(), 21);
+}
+
+#[test]
+fn a_record_that_fails_for_a_reason_of_its_own_is_counted_once_and_is_the_first() {
+    let mut simulation = warmed_up(one_partition());
+    refuse_by_hand(&mut simulation);
+    send(&mut simulation, 3);
+    let id = simulation.flush();
+    simulation.run_for(MS * 20);
+    let own = BatchIndexAndErrorMessage {
+        batch_index: 1,
+        batch_index_error_message: Some("a bad one".into()),
+        ..Default::default()
+    };
+    let refusal = refused(ErrorCode::INVALID_RECORD);
+    let refusal = PartitionProduceResponse { record_errors: vec![own], ..refusal };
+    answer(&mut simulation, &refusal);
+    let report = report(&mut simulation, id);
+    assert_eq!(counts(&report), (0, 3, 0));
+    let first = report.first.unwrap().to_string();
+    assert!(first.contains("a bad one"), "{first}");
+    let sensors = simulation.sender.sensors();
+    let metrics = sensors.snapshot(simulation.now, simulation.accumulator.budget());
+    assert_eq!(metrics.value("producer-metrics", "record-error-total"), Some(3.0));
 }
 
 #[test]

@@ -6,9 +6,8 @@ use std::time::Duration;
 use kafka_mock::FaultAction;
 use kafka_protocol::ErrorCode;
 
-use super::{MS, one_partition, produce, warmed_up};
+use super::{MS, answer_by_hand, one_partition, produce, send_alone, warmed_up, written};
 use crate::metrics::Metrics;
-use crate::sender::Event;
 use crate::sim::{Settings, Simulation};
 
 fn metrics(simulation: &Simulation) -> Metrics {
@@ -181,40 +180,15 @@ fn throttle_times_of_answers_have_a_mean_and_a_maximum() {
     let mut simulation = warmed_up(one_partition());
     assert_eq!(value(&simulation, "produce-throttle-time-max"), 0.0);
     simulation.run_for(MS * 60_000);
-    for throttle_ms in [100, 200, 300] {
-        simulation.send("orders", 0, 100);
-        answer_throttled(&mut simulation, throttle_ms);
+    answer_by_hand(&mut simulation);
+    for (offset, throttle_ms) in [(1, 100), (2, 200), (3, 300)] {
+        send_alone(&mut simulation, 0);
+        simulation.answer_produce(None, &written(offset), Vec::new(), throttle_ms);
         simulation.run_for(MS * 1000);
     }
     assert_eq!(value(&simulation, "produce-throttle-time-avg"), 200.0);
     assert_eq!(value(&simulation, "produce-throttle-time-max"), 300.0);
     assert_eq!(simulation.finish().successes(), 4);
-}
-
-/// Lets the next answer say that its broker wants no requests for a while.
-fn answer_throttled(simulation: &mut Simulation, throttle_ms: i32) {
-    loop {
-        simulation.drain();
-        let next =
-            [simulation.network.next_at(), simulation.sender.poll_timeout().map(|(at, _)| at)];
-        simulation.now = next.into_iter().flatten().min().unwrap();
-        simulation.sender.handle_timeout(simulation.now);
-        let mut is_answered = false;
-        for mut event in simulation.network.deliver(simulation.now, &mut simulation.cluster) {
-            if let Event::Frame { frame, .. } = &mut event {
-                // The throttle time is the last field, before the number of tags.
-                let mut bytes = frame.to_vec();
-                let at = bytes.len() - 5;
-                bytes[at..at + 4].copy_from_slice(&throttle_ms.to_be_bytes());
-                *frame = bytes.into();
-                is_answered = true;
-            }
-            simulation.sender.handle_event(simulation.now, event);
-        }
-        if is_answered {
-            return;
-        }
-    }
 }
 
 #[test]

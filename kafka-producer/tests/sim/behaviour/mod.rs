@@ -16,6 +16,7 @@ mod memory;
 mod metadata;
 mod metrics;
 mod partitioning;
+mod pausing;
 mod rebootstrap;
 mod releases;
 mod retries;
