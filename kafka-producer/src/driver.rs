@@ -20,7 +20,7 @@ use crate::callbacks::CallbackRunner;
 use crate::clock;
 use crate::error::DRIVER_DIED;
 use crate::producer::Shared;
-use crate::sender::{Action, BatchId, Event, RequestId, Sender};
+use crate::sender::{Action, BatchId, Event, RequestId, SMALL_BODY, Sender};
 use crate::sync::{Arc, Mutex, lock};
 
 /// The task behind a producer.
@@ -260,7 +260,7 @@ impl Io {
 
     /// Small bodies at once, large ones on another thread.
     fn seal(&mut self, batch: BatchId, body: kafka_protocol::records::RecordBatchBody) {
-        let is_small = body.len() <= SEAL_INLINE;
+        let is_small = body.len() <= SMALL_BODY;
         let (compressors, options) = (Arc::clone(&self.compressors), self.compression);
         let work = move || {
             let compressor = lock(&compressors).pop();
@@ -299,5 +299,3 @@ const IDLE: Duration = Duration::from_secs(2);
 const RESOLVE_MAX: Duration = Duration::from_secs(60);
 /// Events of one connection before the others have their turn.
 const EVENTS_MAX: usize = 64;
-/// A body that is compressed faster than another thread takes it over.
-const SEAL_INLINE: usize = 4 * 1024;

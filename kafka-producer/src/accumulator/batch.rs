@@ -173,11 +173,17 @@ impl ProducerBatch {
         self.is_complete
     }
 
-    /// Takes the compressed body, and gives back the memory that it saves.
-    pub(crate) fn seal(&mut self, body: RecordBatchBody) {
-        let saved = self.body.len().saturating_sub(body.len());
-        self.permit.shrink(saved.min(self.permit.bytes()));
+    /// Takes the compressed body, and the memory that was kept for it. Returns what it does not need.
+    pub(crate) fn seal(&mut self, body: RecordBatchBody, memory: MemoryPermit) -> MemoryPermit {
         self.body = body;
+        self.permit.merge(memory);
+        let needed = BATCH_OVERHEAD + self.body.len();
+        self.permit.split(self.permit.bytes().saturating_sub(needed))
+    }
+
+    /// Its memory, for somebody who holds its body longer.
+    pub(crate) fn take_permit(&mut self) -> MemoryPermit {
+        self.permit.split(self.permit.bytes())
     }
 
     /// The outcome of all its records. The memory stays with the batch until it is dropped.

@@ -1,5 +1,7 @@
 //! From a configuration to a running producer.
 
+use std::num::NonZeroUsize;
+
 use kafka_net::SocketOptions;
 
 use super::start::Parts;
@@ -82,6 +84,8 @@ fn sender_config(config: ProducerConfig) -> SenderConfig {
         is_idempotent: config.enable_idempotence,
         is_compressed: config.compression.codec() != Compression::None,
         is_zstd: config.compression.codec() == Compression::Zstd,
+        // One more than cores, so that none waits for the I/O thread to hand it the next.
+        large_seals_max: std::thread::available_parallelism().map_or(1, NonZeroUsize::get) + 1,
         rebootstrap_after: match config.metadata_recovery {
             MetadataRecovery::Rebootstrap { trigger } => Some(trigger),
             MetadataRecovery::None => None,

@@ -366,6 +366,7 @@ impl Sender {
 
     fn complete(&mut self, mut taken: Taken, outcome: Outcome) {
         self.incomplete.remove(&taken.id);
+        self.seals.keep_memory(taken.id, &mut taken.batch);
         if !taken.batch.is_complete() {
             let completion = taken.batch.complete(outcome);
             self.conclude(taken.id, completion);

@@ -7,7 +7,6 @@ use std::time::Instant;
 use kafka_net::BrokerId;
 use kafka_protocol::messages::ProduceRequest;
 use kafka_protocol::messages::produce::{PartitionProduceData, TopicProduceData};
-use kafka_protocol::records::{CompressionError, RecordBatchBody};
 use kafka_protocol::{VersionMismatch, VersionRange};
 
 use crate::ProduceErrorKind;
@@ -15,7 +14,7 @@ use crate::accumulator::{BATCH_HEADER, ProducerBatch};
 use crate::metrics::Drained;
 use crate::sender::Sender;
 use crate::sender::broker::Broker;
-use crate::sender::event::{Action, BatchId};
+use crate::sender::event::BatchId;
 use crate::sender::partitions::{Partition, Seal, Taken};
 use crate::sender::pause::Block;
 use crate::sender::requests::{SentBatch, SentKind};
@@ -131,54 +130,9 @@ impl Sender {
         partition.map_or(Some(Block::Nothing), |p| p.block(now, &self.send_rules()))
     }
 
-    /// A body was compressed.
-    pub(super) fn handle_sealed(
-        &mut self,
-        now: Instant,
-        id: BatchId,
-        body: Result<RecordBatchBody, CompressionError>,
-    ) {
-        let Some(index) = self.sealing.remove(&id) else { return };
-        let Some(partition) = self.partition(index) else { return };
-        let Some(at) = partition.waiting.iter().position(|taken| taken.id == id) else { return };
-        match body {
-            Ok(body) => {
-                if let Some(taken) = partition.waiting.get_mut(at) {
-                    taken.batch.seal(body);
-                    taken.seal = Seal::Sealed;
-                }
-            }
-            Err(error) => {
-                if let Some(taken) = partition.waiting.remove(at) {
-                    self.fail_batch(taken, ProduceErrorKind::Compression(error));
-                }
-            }
-        }
-        self.evaluate(now, index);
-    }
-
     /// Nothing lingers: somebody waits for memory, or the producer is being closed.
     pub(super) fn is_hurried(&self) -> bool {
         !self.lifecycle.is_running() || self.accumulator.budget().has_waiters()
-    }
-
-    /// Takes one batch ahead of what can be sent, and has it compressed.
-    fn seal_ahead(&mut self, index: usize, queue_is_due: bool) {
-        let Some(partition) = self.partition(index) else { return };
-        let has_new = partition.waiting.iter().any(|taken| taken.batch.attempts == 0);
-        if queue_is_due && !has_new {
-            self.take_from_queue(index);
-        }
-        let Some(partition) = self.partitions.get_mut(index).and_then(Option::as_mut) else {
-            return;
-        };
-        let next = partition.waiting.iter_mut().take(SEALED_AHEAD);
-        for taken in next.filter(|taken| taken.seal == Seal::Raw) {
-            taken.seal = Seal::Sealing;
-            self.sealing.insert(taken.id, index);
-            let body = taken.batch.body.clone();
-            self.actions.push_back(Action::Seal { batch: taken.id, body });
-        }
     }
 
     /// Moves the oldest batch of a queue behind those that wait.
@@ -440,8 +394,6 @@ fn set_member(set: &mut std::collections::BTreeSet<usize>, index: usize, is_memb
     }
 }
 
-/// Batches of a partition that are compressed or being compressed before they can be sent.
-const SEALED_AHEAD: usize = 2;
 /// The first version of Produce whose batches may be compressed with zstd (KIP-110).
 const FIRST_WITH_ZSTD: i16 = 7;
 const ZSTD: &str = " (compression.type=zstd is read by brokers of Kafka 2.1 and newer)";

@@ -31,6 +31,11 @@ impl Sender {
         unexplained.map(|(topic, queue)| format!("{topic}-{}", queue.partition())).collect()
     }
 
+    /// Batches that are being compressed.
+    pub(crate) fn sealing_count(&self) -> usize {
+        self.seals.len()
+    }
+
     /// An answer about all its topics, as if they had been asked for.
     pub(crate) fn hear_metadata(&mut self, now: Instant, answer: &MetadataResponse) {
         let now = self.clamp(now);

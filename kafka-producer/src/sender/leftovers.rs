@@ -23,7 +23,7 @@ impl Sender {
         };
         check("with records", self.nonempty.len());
         check("lingering", self.lingering.len());
-        check("sealing", self.sealing.len());
+        check("sealing", self.seals.len());
         check("incomplete", self.incomplete.len());
         check("unwritten", self.unanswered.len());
         check("flushes", self.flushes.len());
@@ -32,8 +32,12 @@ impl Sender {
         check("gone", partitions.clone().filter(|partition| partition.is_gone).count());
         check("waiting", partitions.clone().map(|partition| partition.waiting.len()).sum());
         check("in flight", partitions.map(|partition| partition.in_flight.len()).sum());
-        let reserve = self.split_reserve.bytes();
-        check("bytes", self.accumulator.budget().used() - reserve);
+        check("bytes", self.accumulator.budget().used() - self.reserved());
         found
+    }
+
+    /// Memory that is kept for splits and seals.
+    pub(crate) fn reserved(&self) -> usize {
+        self.split_reserve.bytes() + self.seals.reserve.bytes()
     }
 }

@@ -12,6 +12,7 @@ use crate::delivery::Outcome;
 use crate::sender::Sender;
 use crate::sender::event::{Action, Command};
 use crate::sender::pause::Question;
+use crate::sender::sealing::Seals;
 use crate::sender::timers::Timer;
 
 /// Where a sender is in its life.
@@ -110,17 +111,23 @@ impl Sender {
         }
     }
 
-    /// Revokes grants of memory that nobody takes, and refills what splits have used.
+    /// Revokes grants of memory that nobody takes, and refills what splits and seals have used.
     pub(super) fn watch_memory(&mut self, now: Instant) {
-        let wanted = self.largest_batch();
+        let largest = self.largest_batch();
         let budget = self.accumulator.budget();
-        if budget.has_waiters() && self.nonempty.is_empty() && self.incomplete.is_empty() {
-            // Nothing is there to be split: a record that needs nearly all of the memory gets it.
-            self.split_reserve.shrink(self.split_reserve.bytes());
-        } else {
-            let missing = wanted.saturating_sub(self.split_reserve.bytes());
-            if missing > 0 {
-                budget.try_grow(&mut self.split_reserve, missing);
+        // Nothing is there to be split: a record that needs nearly all of the memory gets it.
+        let is_idle = self.nonempty.is_empty() && self.incomplete.is_empty();
+        let gives_way = budget.has_waiters() && is_idle;
+        let result =
+            if self.config.is_compressed { Seals::reserve_for(largest, budget.total()) } else { 0 };
+        for (reserve, wanted) in
+            [(&mut self.split_reserve, largest), (&mut self.seals.reserve, result)]
+        {
+            let missing = wanted.saturating_sub(reserve.bytes());
+            if gives_way {
+                reserve.shrink(reserve.bytes());
+            } else if missing > 0 {
+                budget.try_grow(reserve, missing);
             }
         }
         // Not put off by what happens meanwhile.
@@ -136,7 +143,7 @@ impl Sender {
         self.lifecycle = Lifecycle::Closed;
         self.timers = super::Timers::default();
         // Nobody waits for what is still being compressed.
-        self.sealing.clear();
+        self.seals.clear();
     }
 }
 

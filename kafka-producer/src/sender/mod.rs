@@ -30,6 +30,7 @@ mod pause;
 mod producer_id;
 mod requests;
 mod retry;
+mod sealing;
 mod sequences;
 #[cfg(test)]
 mod states;
@@ -41,6 +42,7 @@ pub(crate) use connections::ConnectionsConfig;
 pub(crate) use event::{Action, Answer, BatchId, Command, CommandId, Event, RequestId};
 pub(crate) use flush::FlushReport;
 pub(crate) use metadata::MetadataConfig;
+pub(crate) use sealing::SMALL_BODY;
 #[cfg(test)]
 pub(crate) use states::Machine;
 pub(crate) use timers::Timer;
@@ -63,6 +65,7 @@ use crate::sender::partitions::{OrderRules, Partition};
 use crate::sender::pause::Question;
 use crate::sender::producer_id::ProducerIds;
 use crate::sender::requests::SentBatch;
+use crate::sender::sealing::Seals;
 use crate::sender::timers::Timers;
 use crate::sync::Arc;
 
@@ -83,6 +86,8 @@ pub(crate) struct SenderConfig {
     pub(crate) is_compressed: bool,
     /// Batches are compressed with zstd, which the oldest brokers cannot read (KIP-110).
     pub(crate) is_zstd: bool,
+    /// Most batches above [`SMALL_BODY`] that are compressed at the same time.
+    pub(crate) large_seals_max: usize,
     /// Go back to the bootstrap servers when no broker can be reached, or metadata was wanted in vain
     /// for that long (KIP-899, KIP-1102).
     pub(crate) rebootstrap_after: Option<Duration>,
@@ -114,8 +119,8 @@ pub(crate) struct Sender {
     /// Partitions whose queue has records, and those of them that wait for more.
     nonempty: BTreeSet<usize>,
     lingering: BTreeSet<usize>,
-    /// Batches being compressed, with their partition.
-    sealing: BTreeMap<BatchId, usize>,
+    /// Batches being compressed.
+    seals: Seals,
     /// Taken, and without an outcome.
     incomplete: BTreeSet<BatchId>,
     /// Requests that have no answer (`acks=0`), until they are written.
@@ -149,14 +154,18 @@ impl Sender {
     ) -> Self {
         let mut connections = Connections::new(config.connections.clone());
         connections.add_bootstrap(now, &config.bootstrap_servers);
-        let reserve = largest_batch(&config, &accumulator);
-        let split_reserve = accumulator.budget().try_acquire(reserve);
+        let largest = largest_batch(&config, &accumulator);
+        let budget = accumulator.budget();
+        let total = budget.total();
+        let result = if config.is_compressed { Seals::reserve_for(largest, total) } else { 0 };
+        let reserve = |bytes| budget.try_acquire(bytes).unwrap_or_else(|| budget.nothing());
+        let (split_reserve, seals) = (reserve(largest), Seals::new(reserve(result)));
         Self {
             metadata: Metadata::new(config.metadata.clone()),
             producer_ids: ProducerIds::new(config.is_idempotent),
             sensors: Arc::new(Sensors::new(config.metrics.clone())),
             rng: Rng::with_seed(config.seed),
-            split_reserve: split_reserve.unwrap_or_else(|| accumulator.budget().nothing()),
+            split_reserve,
             config,
             accumulator,
             connections,
@@ -164,7 +173,7 @@ impl Sender {
             topics: BTreeMap::new(),
             nonempty: BTreeSet::new(),
             lingering: BTreeSet::new(),
-            sealing: BTreeMap::new(),
+            seals,
             incomplete: BTreeSet::new(),
             unanswered: BTreeMap::new(),
             flushes: Vec::new(),

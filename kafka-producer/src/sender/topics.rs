@@ -338,9 +338,7 @@ impl Sender {
                 continue;
             };
             for taken in &unsent {
-                if let Some(index) = self.sealing.get_mut(&taken.id) {
-                    *index = to;
-                }
+                self.seals.move_to(taken.id, to);
             }
             if let Some(partition) = self.partition(to) {
                 partition.waiting.extend(unsent);

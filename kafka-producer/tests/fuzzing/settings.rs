@@ -67,6 +67,7 @@ impl Settings {
             is_idempotent,
             is_compressed: compression != Compression::None,
             is_zstd: false,
+            large_seals_max: 2,
             rebootstrap_after: rebootstrap_after[usize::from(fetching / 4)].map(millis),
             connections: ConnectionsConfig {
                 client_id: "fuzz".into(),

@@ -155,9 +155,10 @@ pub(super) const INIT_ANSWERS: [ErrorCode; 7] = [
 const NOWHERE: &str = "nowhere";
 
 /// Every change that one look may find after another. Several steps within one turn are one change.
-const CHANGES: [Change; 55] = [
+const CHANGES: [Change; 58] = [
     ("batch", "expired", NOWHERE),
     ("batch", "in flight", "expired"),
+    ("batch", "in flight", "sealed"),
     ("batch", "in flight", "sealing"),
     ("batch", "in flight", "taken"),
     ("batch", "in flight", "to be repeated"),
@@ -167,11 +168,13 @@ const CHANGES: [Change; 55] = [
     ("batch", "sealing", "sealed"),
     ("batch", "sealing", NOWHERE),
     ("batch", "taken", "in flight"),
+    ("batch", "taken", "sealed"),
     ("batch", "taken", "sealing"),
     ("batch", "taken", NOWHERE),
     ("batch", "to be repeated", "in flight"),
     ("batch", "to be repeated", NOWHERE),
     ("batch", NOWHERE, "in flight"),
+    ("batch", NOWHERE, "sealed"),
     ("batch", NOWHERE, "sealing"),
     ("batch", NOWHERE, "taken"),
     ("connection", "connecting", "disconnected"),

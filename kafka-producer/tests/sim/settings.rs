@@ -90,6 +90,7 @@ impl Settings {
             is_compressed: self.compression != CompressionOptions::default(),
             is_zstd: self.compression.codec() == Compression::Zstd,
             rebootstrap_after: self.rebootstrap_after,
+            large_seals_max: 2,
             connections: ConnectionsConfig {
                 client_id: "simulation".into(),
                 policy: ConnectionPolicy::default(),

@@ -20,6 +20,7 @@ mod pausing;
 mod rebootstrap;
 mod releases;
 mod retries;
+mod sealing;
 mod sequences;
 mod splitting;
 mod throttling;
