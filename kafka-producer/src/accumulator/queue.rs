@@ -199,6 +199,21 @@ impl PartitionQueue {
         lock(&self.state).closed = Some(why);
     }
 
+    /// Refuses records from now on, if nothing is there. Says whether it does.
+    pub(crate) fn close_if_empty(&self, why: QueueClosed) -> bool {
+        let mut state = lock(&self.state);
+        let is_empty = state.open.is_none() && state.full.is_empty();
+        if is_empty && state.closed.is_none() {
+            state.closed = Some(why);
+        }
+        is_empty
+    }
+
+    /// Takes records again after [`close_if_empty`](Self::close_if_empty).
+    pub(crate) fn reopen(&self) {
+        lock(&self.state).closed.take_if(|why| *why == QueueClosed::Replaced);
+    }
+
     /// Bytes that wait here. May be a little out of date.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)

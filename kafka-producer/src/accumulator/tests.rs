@@ -315,6 +315,26 @@ fn a_batch_that_finds_no_memory_to_grow_is_closed_and_another_one_is_begun() {
     assert_eq!(counts.collect::<Vec<_>>(), [7, 1]);
 }
 
+#[test]
+fn a_queue_with_records_is_not_closed_for_being_idle() {
+    let accumulator = RecordAccumulator::new(config(), Arc::new(WakeFlag::new()));
+    let queues = publish(&accumulator, 2);
+    let record = |partition| Record::new("orders", "a").partition(partition);
+    append(&accumulator, &record(1)).unwrap();
+    assert!(queues[0].close_if_empty(QueueClosed::Replaced));
+    assert!(!queues[1].close_if_empty(QueueClosed::Replaced));
+    assert!(matches!(append(&accumulator, &record(0)), Err(AppendError::UnknownTopic)));
+    append(&accumulator, &record(1)).unwrap();
+    queues[0].reopen();
+    append(&accumulator, &record(0)).unwrap();
+    accumulator.close(&QueueClosed::ProducerClosed);
+    queues[0].reopen();
+    assert!(matches!(append(&accumulator, &record(0)), Err(AppendError::Closed(_))));
+    let batch = queues[1].pop().unwrap();
+    assert!(queues[1].close_if_empty(QueueClosed::Replaced));
+    assert_eq!(batch.record_count(), 2);
+}
+
 /// Many threads, partitions and keys, and one that takes batches away meanwhile.
 #[test]
 fn what_several_threads_append_is_taken_once_and_in_the_order_of_each() {

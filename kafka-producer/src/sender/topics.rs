@@ -10,7 +10,7 @@ use kafka_protocol::messages::{MetadataRequest, MetadataResponse};
 use kafka_protocol::{BrokerVersions, ErrorCode, Uuid};
 
 use crate::ProduceErrorKind;
-use crate::accumulator::QueueClosed;
+use crate::accumulator::{PartitionQueue, QueueClosed};
 use crate::cluster::{ClusterSnapshot, TopicEntry, TopicShared, TopicState};
 use crate::error::explained;
 use crate::sender::Sender;
@@ -287,7 +287,7 @@ impl Sender {
         &mut self,
         answer: &MetadataResponsePartition,
         topic_id: Uuid,
-        queues: &[Arc<crate::accumulator::PartitionQueue>],
+        queues: &[Arc<PartitionQueue>],
     ) {
         // A leader that the answer does not describe is none.
         let leader = Some(BrokerId(answer.leader_id)).filter(|id| self.connections.is_member(*id));
@@ -313,8 +313,8 @@ impl Sender {
     fn move_to_new(
         &mut self,
         now: Instant,
-        old: &[Arc<crate::accumulator::PartitionQueue>],
-        new: &[Arc<crate::accumulator::PartitionQueue>],
+        old: &[Arc<PartitionQueue>],
+        new: &[Arc<PartitionQueue>],
     ) {
         for (number, queue) in old.iter().enumerate() {
             queue.close(QueueClosed::Replaced);
@@ -399,7 +399,8 @@ impl Sender {
                 let is_busy = entry.queues.iter().any(|queue| self.is_busy(queue.id().index));
                 entry.shared.take_used() || is_busy
             });
-            if is_used {
+            // Somebody may append this moment: what was accepted must not end with its queue.
+            if is_used || !entry.as_ref().is_none_or(|entry| close_all_if_empty(&entry.queues)) {
                 self.metadata.keep(now, &name);
                 continue;
             }
@@ -473,6 +474,18 @@ impl Partition {
         (self.leader, self.leader_epoch) = (leader, epoch.max(self.leader_epoch));
         before != (self.leader, self.leader_epoch)
     }
+}
+
+/// Closes these queues if there is nothing in any of them, or none.
+fn close_all_if_empty(queues: &[Arc<PartitionQueue>]) -> bool {
+    let is_closed = |queue: &&Arc<PartitionQueue>| queue.close_if_empty(QueueClosed::Replaced);
+    let closed = queues.iter().take_while(is_closed).count();
+    if closed == queues.len() {
+        return true;
+    }
+    // Who was refused meanwhile asks for the topic, and finds it as it was.
+    queues.iter().take(closed).for_each(|queue| queue.reopen());
+    false
 }
 
 impl MetadataAsked {
