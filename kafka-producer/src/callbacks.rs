@@ -14,7 +14,33 @@ use crate::sync::Arc;
 use crate::{ProduceError, RecordMetadata};
 
 /// What a user wants called with the outcome of a record.
-pub(crate) type Callback = Box<dyn FnOnce(Result<RecordMetadata, ProduceError>) + Send>;
+pub(crate) struct Callback {
+    run: Box<dyn FnOnce(Result<RecordMetadata, ProduceError>) + Send>,
+    /// Bytes of ours that it holds, beside its box.
+    held: usize,
+}
+
+impl Callback {
+    pub(crate) fn new(
+        run: impl FnOnce(Result<RecordMetadata, ProduceError>) + Send + 'static,
+    ) -> Self {
+        Self { run: Box::new(run), held: 0 }
+    }
+
+    /// The same callback, which holds so many bytes until it has run.
+    pub(crate) fn holding(self, bytes: usize) -> Self {
+        Self { held: self.held + bytes, ..self }
+    }
+
+    /// What it takes of the memory until it has run.
+    pub(crate) fn memory(&self) -> usize {
+        CALLBACK + self.held
+    }
+
+    pub(crate) fn call(self, outcome: Result<RecordMetadata, ProduceError>) {
+        (self.run)(outcome);
+    }
+}
 
 /// A callback whose record has no outcome yet, or has not been told.
 pub(crate) struct PendingCallback {
@@ -66,7 +92,7 @@ impl DueCallbacks {
             for PendingCallback { record, callback } in callbacks {
                 let result = part.result(&topic, partition, record);
                 // The callback is gone after its panic, so that nobody sees it half done.
-                let outcome = catch_unwind(AssertUnwindSafe(move || callback(result)));
+                let outcome = catch_unwind(AssertUnwindSafe(move || callback.call(result)));
                 if let Err(panic) = outcome {
                     let what = panic_message(&*panic);
                     tracing::error!(%topic, partition, "Uncaught error in a callback: {what}");
@@ -174,6 +200,8 @@ thread_local! {
     static ON_IO_TASK: Cell<bool> = const { Cell::new(false) };
 }
 
+/// What a callback holds until it has run, at most: a box and its place in a list.
+pub(crate) const CALLBACK: usize = 256;
 const THREAD_NAME: &str = "kafka-producer-callbacks";
 
 #[cfg(all(test, not(kafka_loom)))]

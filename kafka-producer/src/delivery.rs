@@ -176,10 +176,12 @@ impl OutcomeCell {
         state.callbacks.insert(at, pending);
     }
 
-    /// How many of these records have a callback that nobody has taken yet.
-    pub(crate) fn callback_count(&self, records: &Range<u32>) -> usize {
-        let (start, end) = lock(&self.state).callbacks_of(records);
-        end - start
+    /// What the callbacks of these records take that nobody has taken yet.
+    pub(crate) fn callback_memory(&self, records: &Range<u32>) -> usize {
+        let state = lock(&self.state);
+        let (start, end) = state.callbacks_of(records);
+        let due = state.callbacks.get(start..end).unwrap_or_default();
+        due.iter().map(|due| due.callback.memory()).sum()
     }
 
     /// Gives these records their outcome, except those that have one, and wakes who waits for them.

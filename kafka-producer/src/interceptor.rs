@@ -44,13 +44,18 @@ pub trait Interceptor: Send + Sync {
         record
     }
 
-    /// Called with what became of each record that was accepted: where it was written, or why not.
+    /// Called with what became of each record that was accepted: where it was written, or why not; and with
+    /// its headers, as the chain made them (KIP-512).
     ///
     /// On the producer's callback thread, in front of the record's own callback. All callbacks wait for
     /// it, and while they wait the records keep their memory: it should be quick, and may send with
     /// [`try_send`](crate::Producer::try_send) alone.
-    fn on_acknowledgement(&self, outcome: &Result<RecordMetadata, ProduceError>) {
-        let _ = outcome;
+    fn on_acknowledgement(
+        &self,
+        outcome: &Result<RecordMetadata, ProduceError>,
+        headers: &[RecordHeaderBuf],
+    ) {
+        let _ = (outcome, headers);
     }
 
     /// Called with each record that was not accepted, as the chain made it, and why: on the thread of the
@@ -120,6 +125,13 @@ pub struct RecordHeaderBuf {
     pub value: Option<Bytes>,
 }
 
+impl RecordHeaderBuf {
+    /// Bytes that a copy of it holds.
+    fn memory(&self) -> usize {
+        size_of::<Self>() + self.key.len() + self.value.as_ref().map_or(0, Bytes::len)
+    }
+}
+
 impl From<RecordHeader<'_>> for RecordHeaderBuf {
     fn from(header: RecordHeader<'_>) -> Self {
         Self { key: header.key.to_owned(), value: header.value.map(Bytes::copy_from_slice) }
@@ -147,20 +159,27 @@ impl Interceptors {
         })
     }
 
-    /// A callback that tells the chain, and then the record's own one.
-    pub(crate) fn callback(&self, own: Option<Callback>) -> Callback {
-        let chain = self.clone();
-        Box::new(move |outcome| {
-            chain.on_acknowledgement(&outcome);
+    /// A callback that tells the chain, and then the record's own one. It holds the headers.
+    pub(crate) fn callback(&self, own: Option<Callback>, headers: &[RecordHeaderBuf]) -> Callback {
+        let (chain, headers) = (self.clone(), headers.to_vec());
+        let held = headers.iter().map(RecordHeaderBuf::memory).sum();
+        let callback = move |outcome| {
+            chain.on_acknowledgement(&outcome, &headers);
             if let Some(own) = own {
-                own(outcome);
+                own.call(outcome);
             }
-        })
+        };
+        Callback::new(callback).holding(held)
     }
 
-    pub(crate) fn on_acknowledgement(&self, outcome: &Result<RecordMetadata, ProduceError>) {
+    pub(crate) fn on_acknowledgement(
+        &self,
+        outcome: &Result<RecordMetadata, ProduceError>,
+        headers: &[RecordHeaderBuf],
+    ) {
         for (index, interceptor) in self.0.iter().enumerate() {
-            caught(index, "on_acknowledgement", || interceptor.on_acknowledgement(outcome));
+            let call = || interceptor.on_acknowledgement(outcome, headers);
+            caught(index, "on_acknowledgement", call);
         }
     }
 
@@ -227,10 +246,15 @@ mod tests {
             record
         }
 
-        fn on_acknowledgement(&self, outcome: &Result<RecordMetadata, ProduceError>) {
+        fn on_acknowledgement(
+            &self,
+            outcome: &Result<RecordMetadata, ProduceError>,
+            headers: &[RecordHeaderBuf],
+        ) {
+            let keys: String = headers.iter().map(|header| format!(" {}", header.key)).collect();
             match outcome {
-                Ok(metadata) => self.note(&metadata.to_string()),
-                Err(error) => self.note(&format!("{:?}", error.kind())),
+                Ok(metadata) => self.note(&format!("{metadata}{keys}")),
+                Err(error) => self.note(&format!("{:?}{keys}", error.kind())),
             }
         }
 
@@ -273,16 +297,20 @@ mod tests {
             serialized_key_size: None,
             serialized_value_size: None,
         };
-        chain.on_acknowledgement(&Ok(written));
-        assert_eq!(seen(), ["a: topic-3@42", "b: topic-3@42", "c: topic-3@42"]);
+        let headers =
+            ["one", "two"].map(|key| RecordHeaderBuf { key: key.to_owned(), value: None });
+        chain.on_acknowledgement(&Ok(written), &headers);
+        let line = "topic-3@42 one two";
+        assert_eq!(seen(), ["a", "b", "c"].map(|letter| format!("{letter}: {line}")));
 
-        chain.on_acknowledgement(&Err(ProduceError::new(ProduceFailure {
+        let failed = ProduceError::new(ProduceFailure {
             topic: "topic".into(),
             partition: 3,
             attempts: 0,
             may_have_been_written: false,
             kind: ProduceErrorKind::Closed,
-        })));
+        });
+        chain.on_acknowledgement(&Err(failed), &[]);
         assert_eq!(seen(), ["a: Closed", "b: Closed", "c: Closed"]);
 
         let error = SendError::WouldBlock(BlockedOn::Memory);

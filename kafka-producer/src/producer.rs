@@ -117,7 +117,7 @@ impl Producer {
         record: Record<'_>,
         callback: impl FnOnce(Result<RecordMetadata, ProduceError>) + Send + 'static,
     ) -> Result<(), SendError> {
-        self.send_record(record, Some(Box::new(callback))).await.map(drop)
+        self.send_record(record, Some(Callback::new(callback))).await.map(drop)
     }
 
     /// Accepts a record if that is possible at once.
@@ -140,7 +140,7 @@ impl Producer {
         record: Record<'_>,
         callback: impl FnOnce(Result<RecordMetadata, ProduceError>) + Send + 'static,
     ) -> Result<(), SendError> {
-        let callback: Callback = Box::new(callback);
+        let callback = Callback::new(callback);
         let sent = self.intercepted(record, Some(callback), |record, callback| {
             let mut attempt = Attempt::with_callback(callback);
             self.try_append(record, &mut attempt).map_err(|error| self.refusal(record, error))
@@ -258,7 +258,7 @@ impl Producer {
         let buf = self.handle.interceptors.on_send(RecordBuf::from(record));
         let mut headers = Vec::new();
         let record = buf.as_record(&mut headers);
-        let callback = self.handle.interceptors.callback(callback);
+        let callback = self.handle.interceptors.callback(callback, &buf.headers);
         let sent = self.append(&record, Some(callback)).await;
         if let Err(error) = &sent {
             self.handle.interceptors.on_send_error(&record, error);
@@ -278,7 +278,7 @@ impl Producer {
         let buf = self.handle.interceptors.on_send(RecordBuf::from(record));
         let mut headers = Vec::new();
         let record = buf.as_record(&mut headers);
-        let sent = send(&record, Some(self.handle.interceptors.callback(callback)));
+        let sent = send(&record, Some(self.handle.interceptors.callback(callback, &buf.headers)));
         if let Err(error) = &sent {
             self.handle.interceptors.on_send_error(&record, error);
         }

@@ -22,6 +22,7 @@ pub(super) struct OpenBatch {
     cell: Arc<OutcomeCell>,
     created: Instant,
     generation: u64,
+    /// Bytes that its callbacks take.
     callbacks: usize,
     record_size_max: usize,
 }
@@ -68,7 +69,7 @@ impl OpenBatch {
     /// Memory that has to be granted before a record of that length is appended.
     pub(super) fn memory_missing(&self, len: usize, callback: usize) -> usize {
         let chunks = self.builder.memory() + self.builder.memory_needed(len);
-        let wanted = BATCH_OVERHEAD + chunks + self.callbacks * CALLBACK + callback;
+        let wanted = BATCH_OVERHEAD + chunks + self.callbacks + callback;
         wanted.saturating_sub(self.permit.bytes())
     }
 
@@ -91,7 +92,7 @@ impl OpenBatch {
         self.record_size_max = self.record_size_max.max(self.builder.len() - before);
         let (key, value) = (record.key.map(<[u8]>::len), record.value.map(<[u8]>::len));
         if let Some(callback) = callback.take() {
-            self.callbacks += 1;
+            self.callbacks += callback.memory();
             self.cell.add_callback(index, timestamp, key, value, callback);
         }
         Ok(self.cell.delivery(index, timestamp, key, value))
@@ -102,8 +103,7 @@ impl OpenBatch {
         let Self { builder, mut permit, cell, created, generation, callbacks, record_size_max } =
             self;
         let body = builder.finish();
-        let callback_permit =
-            (callbacks > 0).then(|| permit.split((callbacks * CALLBACK).min(permit.bytes())));
+        let callback_permit = (callbacks > 0).then(|| permit.split(callbacks.min(permit.bytes())));
         let records = 0..u32::try_from(body.record_count()).unwrap_or(0);
         ProducerBatch {
             uncompressed_len: BATCH_HEADER + body.len(),
@@ -216,7 +216,7 @@ impl ProducerBatch {
     /// What the callbacks of these records hold, taken out of what all of them do.
     fn callback_share(&mut self, records: &Range<u32>) -> Option<MemoryPermit> {
         let all = self.callback_permit.as_mut()?;
-        let share = self.cell.callback_count(records) * CALLBACK;
+        let share = self.cell.callback_memory(records);
         Some(all.split(share.min(all.bytes())))
     }
 
@@ -359,8 +359,6 @@ impl Drop for Completion {
 pub(crate) const BATCH_HEADER: usize = 61;
 /// What a batch holds beside its records: its place in queues and requests, its cell, its header.
 pub(crate) const BATCH_OVERHEAD: usize = 512;
-/// What a callback holds until it has run, at most: a box and its place in a list.
-pub(crate) const CALLBACK: usize = 256;
 
 #[cfg(all(test, not(kafka_loom)))]
 mod tests;

@@ -21,6 +21,7 @@ use kafka_protocol::ErrorCode;
 
 use crate::accumulator::queue::{QueueRefusal, Queued, record_size_max};
 use crate::accumulator::ready::ReadyList;
+use crate::callbacks::CALLBACK;
 use crate::cluster::{ClusterSnapshot, ClusterWaiters, TopicEntry, TopicState};
 use crate::delivery::Delivery;
 use crate::partitioner::partition_for_key;
@@ -287,7 +288,7 @@ impl RecordAccumulator {
         if size > self.config.max_request_size {
             return Err(over(self.config.max_request_size, "max.request.size"));
         }
-        let held = size + batch::BATCH_OVERHEAD + batch::CALLBACK;
+        let held = size + batch::BATCH_OVERHEAD + CALLBACK;
         if held > self.config.buffer_memory {
             return Err(over(self.config.buffer_memory, "buffer.memory"));
         }

@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::accumulator::batch::{BATCH_OVERHEAD, CALLBACK, OpenBatch, ProducerBatch};
+use crate::accumulator::batch::{BATCH_OVERHEAD, OpenBatch, ProducerBatch};
 use crate::accumulator::ready::ReadyList;
 use crate::accumulator::{MemoryBudget, MemoryPermit, Now};
 use crate::callbacks::Callback;
@@ -330,7 +330,7 @@ impl Attempt {
     }
 
     fn callback_memory(&self) -> usize {
-        if self.callback.is_some() { CALLBACK } else { 0 }
+        self.callback.as_ref().map_or(0, Callback::memory)
     }
 
     /// A permit for a new batch: the one that was granted, or one that is free now. Otherwise how

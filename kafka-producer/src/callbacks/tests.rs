@@ -16,7 +16,7 @@ fn batch(to: &Log, first: i64, count: u32) -> DueCallbacks {
     let cell = OutcomeCell::new("orders".into(), 0);
     for index in 0..count {
         let to = to.clone();
-        let callback: Callback = Box::new(move |result| log(&to, result.unwrap().to_string()));
+        let callback = Callback::new(move |result| log(&to, result.unwrap().to_string()));
         cell.add_callback(index, 0, None, None, callback);
     }
     resolve(&cell, first, count)
@@ -24,7 +24,7 @@ fn batch(to: &Log, first: i64, count: u32) -> DueCallbacks {
 
 fn single(callback: impl FnOnce() + Send + 'static) -> DueCallbacks {
     let cell = OutcomeCell::new("orders".into(), 0);
-    cell.add_callback(0, 0, None, None, Box::new(|_| callback()));
+    cell.add_callback(0, 0, None, None, Callback::new(|_| callback()));
     resolve(&cell, 0, 1)
 }
 
@@ -63,7 +63,7 @@ fn the_parts_of_a_batch_are_told_their_own_outcome_in_the_order_of_records() {
     // Appended by two threads, the later record first.
     for index in [1, 0, 2] {
         let to = lines.clone();
-        let callback: Callback = Box::new(move |result| log(&to, result.unwrap().to_string()));
+        let callback = Callback::new(move |result| log(&to, result.unwrap().to_string()));
         cell.add_callback(index, 0, None, None, callback);
     }
     let outcome = |first| Outcome::Written { first_offset: Some(first), log_append_time: None };

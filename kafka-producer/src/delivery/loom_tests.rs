@@ -56,7 +56,7 @@ fn of_two_outcomes_one_holds() {
     loom::model(|| {
         let cell = cell();
         for index in 0..3 {
-            cell.add_callback(index, 0, None, None, Box::new(|_| {}));
+            cell.add_callback(index, 0, None, None, Callback::new(|_| {}));
         }
         let deliveries = [0, 1, 2].map(|index| cell.delivery(index, 0, None, None));
         let other = {

@@ -186,7 +186,7 @@ proptest! {
             prop_assert!(!waits || poll(delivery, &waker).is_pending());
         }
         for index in (0..20).step_by(2) {
-            cell.add_callback(index, 0, None, None, Box::new(|_| {}));
+            cell.add_callback(index, 0, None, None, Callback::new(|_| {}));
         }
         let mut expected = [None; 20];
         let last = (0, 20);

@@ -3,7 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use kafka_mock::FaultAction;
-use kafka_producer::{Interceptor, ProduceError, Record, RecordBuf, RecordMetadata, SendError};
+use kafka_producer::{
+    Interceptor, ProduceError, Record, RecordBuf, RecordHeader, RecordHeaderBuf, RecordMetadata,
+    SendError,
+};
 use kafka_protocol::ErrorCode;
 
 use crate::harness::*;
@@ -31,7 +34,11 @@ impl Interceptor for Shout {
         record
     }
 
-    fn on_acknowledgement(&self, outcome: &Result<RecordMetadata, ProduceError>) {
+    fn on_acknowledgement(
+        &self,
+        outcome: &Result<RecordMetadata, ProduceError>,
+        _: &[RecordHeaderBuf],
+    ) {
         self.0.note(match outcome {
             Ok(written) => written.to_string(),
             Err(error) => error.to_string(),
@@ -52,7 +59,7 @@ impl Interceptor for Panics {
         panic!("on purpose, in on_send")
     }
 
-    fn on_acknowledgement(&self, _: &Result<RecordMetadata, ProduceError>) {
+    fn on_acknowledgement(&self, _: &Result<RecordMetadata, ProduceError>, _: &[RecordHeaderBuf]) {
         panic!("on purpose, in on_acknowledgement")
     }
 
@@ -130,5 +137,36 @@ weather! {
         producer.send(Record::new("orders", &value).partition(0)).await.unwrap_err();
         producer.send(Record::new("orders", &value)).await.unwrap_err();
         assert_eq!(seen.take(), ["orders-Some(0)", "orders-None"]);
+    }
+
+    async fn an_interceptor_sees_the_headers_with_the_outcome_and_they_count_as_memory() {
+        struct Headers(Seen);
+        impl Interceptor for Headers {
+            fn on_acknowledgement(
+                &self,
+                outcome: &Result<RecordMetadata, ProduceError>,
+                headers: &[RecordHeaderBuf],
+            ) {
+                let value = headers[0].value.as_deref().map_or(0, <[u8]>::len);
+                self.0.note(format!("{} {}={value}", outcome.is_ok(), headers[0].key));
+            }
+        }
+        let (server, seen) = (server(), Seen::default());
+        let producer = ready(&server, builder(&server).interceptor(Headers(seen.clone()))).await;
+        let before = producer.buffered_bytes();
+        let hold = fault_produce(&server, FaultAction::Hold);
+        let value = vec![b'x'; 5000];
+        let headers = [RecordHeader { key: "trace", value: Some(&value) }];
+        let record = Record::new("orders", "value").headers(&headers);
+        let delivery = producer.send(record).await.unwrap();
+        // In the batch, and again for the interceptor.
+        assert!(producer.buffered_bytes() >= before + 2 * 5000);
+        server.with_cluster(|cluster| cluster.remove_fault(hold));
+        release(&server);
+        delivery.await.unwrap();
+        fault_produce(&server, FaultAction::Error(ErrorCode::INVALID_RECORD));
+        failure(producer.send(record).await.unwrap()).await;
+        until(|| producer.buffered_bytes() == before).await;
+        assert_eq!(seen.take(), ["true trace=5000", "false trace=5000"]);
     }
 }

@@ -5,6 +5,7 @@ use kafka_protocol::records::{Compression, Compressor, RecordHeader};
 
 use super::*;
 use crate::accumulator::MemoryBudget;
+use crate::callbacks::CALLBACK;
 use crate::testing::start;
 
 /// A batch with a record of each of these values, and a callback for those that say so.
@@ -19,7 +20,7 @@ fn batch(
         let headers = [RecordHeader { key: "value", value: Some(value.as_bytes()) }];
         let record = Record::new("orders", *value).headers(&headers);
         let tell = tell.clone();
-        let callback: Callback = Box::new(move |result| {
+        let callback = Callback::new(move |result| {
             let told = result.map_or_else(|e| e.to_string(), |written| written.to_string());
             tell.send(told).unwrap();
         });
