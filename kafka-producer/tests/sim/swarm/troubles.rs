@@ -153,36 +153,41 @@ impl Trouble {
             return;
         }
         swarm.tell(Who::Trouble, || self.to_string());
-        let Swarm { simulation, rng, .. } = swarm;
+        match self {
+            EpochsUsedUp => swarm.simulation.sender.set_epoch(i16::MAX - 2),
+            Flush => {
+                swarm.simulation.flush();
+            }
+            _ => {
+                self.befall_a_partition(swarm);
+                self.befall_a_broker(swarm);
+            }
+        }
+    }
+
+    fn befall_a_partition(self, swarm: &mut Swarm) {
+        let Swarm { simulation, rng, options, .. } = swarm;
         let brokers = simulation.cluster.brokers();
-        let broker = brokers[rng.usize(..brokers.len())];
-        let topic = swarm.options.topics[rng.usize(..swarm.options.topics.len())].clone();
-        let partition = rng.i32(0..swarm.options.partitions);
+        let any_broker = |rng: &mut Rng| brokers[rng.usize(..brokers.len())];
+        let topic = options.topics[rng.usize(..options.topics.len())].clone();
+        let partition = rng.i32(0..options.partitions);
         match self {
             LeaderMoves => {
-                simulation.cluster.move_leader(&topic, partition, Some(broker));
+                simulation.cluster.move_leader(&topic, partition, Some(any_broker(rng)));
             }
             LeaderLost => {
                 simulation.cluster.move_leader(&topic, partition, None);
             }
             LeaderFlaps => {
                 for _ in 0..rng.u32(2..6) {
-                    let broker = brokers[rng.usize(..brokers.len())];
-                    simulation.cluster.move_leader(&topic, partition, Some(broker));
+                    simulation.cluster.move_leader(&topic, partition, Some(any_broker(rng)));
                     simulation.run_for(Duration::from_millis(rng.u64(0..150)));
                 }
             }
             LeaderLies => {
                 let epoch = rng.i32(0..=LIED_EPOCH_MAX);
-                let told = rng.bool().then_some((broker, epoch));
+                let told = rng.bool().then_some((any_broker(rng), epoch));
                 simulation.cluster.announce_leader(&topic, partition, told);
-            }
-            LinkCut => simulation.network.cut(simulation.now, broker, &mut simulation.cluster),
-            BrokerAway => {
-                let until = simulation.now + Duration::from_millis(rng.u64(1..6_000));
-                simulation.network.down.push(broker);
-                simulation.network.cut(simulation.now, broker, &mut simulation.cluster);
-                swarm.away.push((until, broker));
             }
             TopicRecreated => {
                 simulation.archive(&topic);
@@ -198,7 +203,24 @@ impl Trouble {
                 let more = i32::try_from(count).unwrap() + 1;
                 let _ = simulation.cluster.add_partitions(&topic, more);
             }
-            EpochsUsedUp => simulation.sender.set_epoch(i16::MAX - 2),
+            ProducerForgotten => simulation.forget_producer(&topic, partition),
+            // What befalls brokers.
+            _ => {}
+        }
+    }
+
+    fn befall_a_broker(self, swarm: &mut Swarm) {
+        let Swarm { simulation, rng, away, .. } = swarm;
+        let brokers = simulation.cluster.brokers();
+        let broker = brokers[rng.usize(..brokers.len())];
+        match self {
+            LinkCut => simulation.network.cut(simulation.now, broker, &mut simulation.cluster),
+            BrokerAway => {
+                let until = simulation.now + Duration::from_millis(rng.u64(1..6_000));
+                simulation.network.down.push(broker);
+                simulation.network.cut(simulation.now, broker, &mut simulation.cluster);
+                away.push((until, broker));
+            }
             DiskFails => {
                 let has_failed = rng.bool();
                 simulation.cluster.set_disk_failed(broker, has_failed);
@@ -227,11 +249,7 @@ impl Trouble {
                 let versions = VersionRange::new(0, rng.i16(9..13));
                 simulation.cluster.set_versions(broker, ApiKey::PRODUCE, Some(versions));
             }
-            ProducerForgotten => simulation.forget_producer(&topic, partition),
-            Flush => {
-                simulation.flush();
-            }
-            // Those are rules.
+            // What befalls partitions.
             _ => {}
         }
     }
