@@ -1,6 +1,6 @@
 //! Records that cannot be sent: too large, nowhere to go, not for Kafka.
 
-use kafka_producer::{Record, SendError};
+use kafka_producer::{FlushError, Record, SendError};
 
 use crate::harness::*;
 
@@ -145,7 +145,8 @@ weather! {
             deliveries.push(send(&producer, &value).await);
         }
         let large = producer.send(Record::new("orders", &"y".repeat(2000))).await.unwrap();
-        producer.flush().await.unwrap();
+        let flushed = producer.flush().await;
+        assert!(matches!(flushed, Err(FlushError::Failed { failed: 1, .. })), "{flushed:?}");
         for delivery in deliveries {
             delivery.await.unwrap();
         }
