@@ -43,7 +43,7 @@
 
 #![cfg_attr(not(feature = "tokio"), allow(rustdoc::broken_intra_doc_links))]
 // The core without its driver is there to be checked, not to be used.
-#![cfg_attr(any(not(feature = "tokio"), kafka_loom), allow(dead_code))]
+#![cfg_attr(any(not(feature = "tokio"), kafka_loom), allow(dead_code, unused_imports))]
 #![cfg_attr(
     not(test),
     warn(

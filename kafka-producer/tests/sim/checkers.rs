@@ -19,10 +19,16 @@ pub(super) fn check_step(simulation: &mut Simulation) {
     let used = simulation.accumulator.budget().used();
     assert!(used <= settings.buffer_memory, "seed {seed:#x}: {used} bytes are held");
     let on_the_wire = simulation.network.wire.bytes_held();
+    let held = used - simulation.sender.reserved();
     assert!(
-        on_the_wire <= used,
-        "seed {seed:#x}: {on_the_wire} bytes may still be read, and {used} are held"
+        on_the_wire <= held,
+        "seed {seed:#x}: {on_the_wire} bytes may still be read, and {held} are held"
     );
+    let (now, timeout) = (simulation.now, settings.delivery_timeout);
+    if let Some((number, since)) = simulation.ledger.oldest_unsettled() {
+        let waited = now.saturating_duration_since(since);
+        assert!(waited < timeout, "seed {seed:#x}: record {number} has waited {waited:?}");
+    }
     if let Some((at, timer)) = simulation.sender.poll_timeout() {
         assert!(at > simulation.now, "seed {seed:#x}: {timer:?} is due after draining");
     }

@@ -93,7 +93,7 @@ impl Simulation {
                     let (number, partition) = (self.ledger.accepted(), delivery.partition());
                     format!("sends record {number} to {topic}-{partition}, {size} bytes")
                 });
-                self.ledger.accept(delivery);
+                self.ledger.accept(self.now, delivery);
                 self.sender.handle_event(self.now, Event::RecordsReady);
                 true
             }

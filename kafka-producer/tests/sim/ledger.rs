@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
+use std::time::Instant;
 
 use kafka_mock::MockCluster;
 
@@ -13,7 +14,8 @@ use crate::{ProduceError, RecordMetadata};
 #[derive(Default)]
 pub(super) struct Ledger {
     next: u64,
-    waiting: BTreeMap<u64, Delivery>,
+    /// Without an outcome, and when it was accepted.
+    waiting: BTreeMap<u64, (Instant, Delivery)>,
     pub(super) settled: BTreeMap<u64, Settled>,
     /// Settled since they were last told.
     news: Vec<u64>,
@@ -48,22 +50,21 @@ impl Ledger {
     }
 
     /// It was accepted.
-    pub(super) fn accept(&mut self, delivery: Delivery) {
-        self.waiting.insert(self.next, delivery);
+    pub(super) fn accept(&mut self, now: Instant, delivery: Delivery) {
+        self.waiting.insert(self.next, (now, delivery));
         self.next += 1;
     }
 
     /// Where the last one that was accepted goes to.
     pub(super) fn last_partition(&self) -> i32 {
-        self.waiting.last_key_value().expect("a record that waits").1.partition()
+        self.waiting.last_key_value().expect("a record that waits").1.1.partition()
     }
 
     pub(super) fn collect(&mut self) {
-        let done = |delivery: &Delivery| delivery.is_done();
-        let numbers: Vec<_> =
-            self.waiting.iter().filter(|(_, d)| done(d)).map(|(number, _)| *number).collect();
+        let done = self.waiting.iter().filter(|(_, (_, delivery))| delivery.is_done());
+        let numbers: Vec<_> = done.map(|(number, _)| *number).collect();
         for number in numbers {
-            let Some(delivery) = self.waiting.remove(&number) else { continue };
+            let Some((_, delivery)) = self.waiting.remove(&number) else { continue };
             let Some(outcome) = delivery.try_result() else { continue };
             self.settled.insert(number, Settled { delivery, outcome });
             self.news.push(number);
@@ -115,13 +116,19 @@ impl Ledger {
         self.waiting.first_key_value().map(|(number, _)| *number)
     }
 
+    /// The record that has waited longest for its outcome, and since when.
+    pub(super) fn oldest_unsettled(&mut self) -> Option<(u64, Instant)> {
+        self.collect();
+        self.waiting.first_key_value().map(|(number, (since, _))| (*number, *since))
+    }
+
     pub(super) fn archive(&mut self, cluster: &MockCluster, topic: &str) {
         self.archived.extend(logs_of(cluster, topic));
     }
 
     /// A broker forgot the producer: of these records it cannot tell whether it has them.
     pub(super) fn excuse(&mut self, is_uncertain: impl Fn(u64, &Delivery) -> bool) {
-        let uncertain = self.waiting.iter().filter(|(number, d)| is_uncertain(**number, d));
+        let uncertain = self.waiting.iter().filter(|(number, (_, d))| is_uncertain(**number, d));
         self.excused.extend(uncertain.map(|(number, _)| *number));
     }
 
