@@ -19,6 +19,8 @@ struct Letters {
     topics: BTreeSet<Arc<str>>,
     flushes: Vec<(CommandId, Option<Instant>)>,
     questions: Vec<(CommandId, Arc<str>, i32)>,
+    /// Commands that the sender has, and nobody waits for any more.
+    forgotten: Vec<CommandId>,
     close: Option<Option<Instant>>,
     /// A callback waits for the end.
     is_closed_in_callback: bool,
@@ -46,6 +48,19 @@ impl Mailbox {
     pub(crate) fn why_paused(&self, id: CommandId, topic: &str, partition: i32) {
         lock(&self.letters).questions.push((id, topic.into(), partition));
         self.wake.notify();
+    }
+
+    /// Nobody waits for the answer to a command any more.
+    pub(crate) fn forget(&self, id: CommandId) {
+        let mut letters = lock(&self.letters);
+        let before = letters.flushes.len() + letters.questions.len();
+        letters.flushes.retain(|(flush, _)| *flush != id);
+        letters.questions.retain(|(question, ..)| *question != id);
+        if letters.flushes.len() + letters.questions.len() == before {
+            letters.forgotten.push(id);
+            drop(letters);
+            self.wake.notify();
+        }
     }
 
     /// The earliest deadline counts; `None` is the time that delivery takes at most.
@@ -77,6 +92,7 @@ impl Mailbox {
         let topics = std::mem::take(&mut letters.topics);
         let flushes = std::mem::take(&mut letters.flushes);
         let questions = std::mem::take(&mut letters.questions);
+        let forgotten = std::mem::take(&mut letters.forgotten);
         let close = letters.close;
         let close = close.map(|deadline| Command::Close { deadline });
         let topics = topics.into_iter().map(Command::WantTopic);
@@ -84,6 +100,7 @@ impl Mailbox {
         let questions = questions.into_iter();
         let questions =
             questions.map(|(id, topic, partition)| Command::WhyPaused { id, topic, partition });
-        topics.chain(flushes).chain(questions).chain(close)
+        let forgotten = forgotten.into_iter().map(Command::Forget);
+        topics.chain(flushes).chain(questions).chain(forgotten).chain(close)
     }
 }

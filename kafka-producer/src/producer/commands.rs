@@ -108,6 +108,7 @@ impl Shared {
             commands.waiting.insert(id, sender);
             id
         };
+        let _asking = Asking { shared: self, id };
         if self.is_running() {
             post(&self.mailbox, id);
         } else {
@@ -120,6 +121,21 @@ impl Shared {
         let waiting = lock(&self.commands).waiting.remove(&id);
         // Whoever asked may have gone.
         let _ = waiting.map(|waiting| waiting.send(answer));
+    }
+}
+
+/// Somebody who waits for an answer. Once he is gone nothing is kept for him.
+struct Asking<'a> {
+    shared: &'a Shared,
+    id: CommandId,
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        let waiting = lock(&self.shared.commands).waiting.remove(&self.id);
+        if waiting.is_some() {
+            self.shared.mailbox.forget(self.id);
+        }
     }
 }
 

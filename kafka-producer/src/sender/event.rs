@@ -40,6 +40,8 @@ pub(crate) enum Event {
 pub(crate) enum Command {
     /// Somebody waits for the metadata of this topic.
     WantTopic(Arc<str>),
+    /// Nobody waits for that command any more.
+    Forget(CommandId),
     /// Send everything that was accepted so far without delay, and say when it has its outcome, or
     /// what has none at the deadline.
     Flush { id: CommandId, deadline: Option<Instant> },

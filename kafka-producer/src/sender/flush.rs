@@ -49,6 +49,11 @@ impl Sender {
         self.flushes.push(Flush { id, end, deadline, report: FlushReport::default() });
     }
 
+    /// Nobody waits for a flush any more.
+    pub(super) fn forget_flush(&mut self, id: CommandId) {
+        self.flushes.retain(|flush| flush.id != id);
+    }
+
     /// Records of a batch have their outcome.
     pub(super) fn conclude(&mut self, id: BatchId, completion: Completion) {
         let records = completion.record_count();

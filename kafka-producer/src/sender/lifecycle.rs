@@ -35,6 +35,7 @@ impl Sender {
         match command {
             Command::WantTopic(topic) => self.metadata.want(now, &topic),
             Command::Flush { id, deadline } => self.begin_flush(now, id, deadline),
+            Command::Forget(id) => self.forget_flush(id),
             Command::WhyPaused { id, topic, partition } => {
                 self.questions.push(Question { id, topic, partition });
             }

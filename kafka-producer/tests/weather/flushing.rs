@@ -130,7 +130,8 @@ weather! {
         assert!(matches!(error, FlushError::TimedOut { unfinished: 2, failed: 0, .. }), "{error}");
         assert_says!(error, "2 flushed records are not delivered within 10", " ms yet");
         release(&server);
-        assert_eq!(producer.flush_timeout(millis(10_000)).await.unwrap().records, 2);
+        // They may have their outcome before it begins: then it has nothing to tell.
+        producer.flush_timeout(millis(10_000)).await.unwrap();
         for delivery in deliveries {
             delivery.await.unwrap();
         }

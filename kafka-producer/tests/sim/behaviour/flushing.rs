@@ -229,3 +229,21 @@ fn a_sender_that_gave_up_what_was_not_written_holds_nothing_of_it() {
     assert!(simulation.sender.is_closed());
     assert_eq!(simulation.sender.leftovers(), Vec::<String>::new());
 }
+
+/// Flushes with short timeouts in a loop, while no broker answers.
+#[test]
+fn a_flush_that_nobody_waits_for_any_more_is_not_kept() {
+    let mut simulation = warmed_up(one_partition());
+    simulation.cluster.add_fault(produce(FaultAction::Swallow));
+    send(&mut simulation, 1);
+    for number in 0..100 {
+        let id = CommandId(number);
+        for command in [Command::Flush { id, deadline: None }, Command::Forget(id)] {
+            simulation.sender.handle_event(simulation.now, Event::Command(command));
+        }
+        simulation.run_for(MS);
+    }
+    let kept = simulation.sender.leftovers();
+    assert!(!kept.iter().any(|what| what.contains("flushes")), "{kept:?}");
+    assert_eq!(simulation.finish().successes(), 2);
+}
