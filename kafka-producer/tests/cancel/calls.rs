@@ -122,6 +122,29 @@ pub(crate) const FLUSH_TWICE: Call = Call {
     },
 };
 
+pub(crate) const FLUSH_TIMEOUT: Call = Call {
+    name: "flush_timeout",
+    offers: &[],
+    may_accept_some: false,
+    start: |world| {
+        Box::pin(async {
+            let timeout = Duration::from_secs(3600);
+            world.producer.flush_timeout(timeout).await.expect("flushed");
+        })
+    },
+};
+
+pub(crate) const PAUSE_REASON: Call = Call {
+    name: "pause_reason",
+    offers: &[],
+    may_accept_some: false,
+    start: |world| {
+        Box::pin(async {
+            world.producer.pause_reason("orders", 0).await;
+        })
+    },
+};
+
 pub(crate) const DELIVERY: Call = Call {
     name: "Delivery",
     offers: &[],

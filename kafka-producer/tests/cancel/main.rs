@@ -33,21 +33,21 @@ fn a_call_may_be_dropped_while_it_waits_for_memory() {
 
 #[test]
 fn a_call_may_be_dropped_while_nothing_is_acknowledged() {
-    for call in [FLUSH, FLUSH_TWICE, DELIVERY, CLOSE] {
+    for call in [FLUSH, FLUSH_TWICE, FLUSH_TIMEOUT, PAUSE_REASON, DELIVERY, CLOSE] {
         check(Situation::Unacknowledged, &call);
     }
 }
 
 #[test]
 fn a_flush_or_close_that_is_dropped_still_sends_what_lingers() {
-    for call in [FLUSH, FLUSH_TWICE, CLOSE] {
+    for call in [FLUSH, FLUSH_TWICE, FLUSH_TIMEOUT, CLOSE] {
         check(Situation::Lingering, &call);
     }
 }
 
 #[test]
 fn a_call_may_be_dropped_while_the_producer_is_closing() {
-    for call in [FLUSH, DELIVERY, CLOSE] {
+    for call in [FLUSH, FLUSH_TIMEOUT, PAUSE_REASON, DELIVERY, CLOSE] {
         check(Situation::Closing, &call);
     }
 }
