@@ -112,7 +112,7 @@ fn build(root: &Path, mutant: Option<&str>) -> Result<PathBuf> {
     // The whole workspace's flags would build every dependency anew for each mutant.
     if let Some(mutant) = mutant {
         // Each is built once and runs for seconds.
-        cargo.args(["--config", "profile.test.package.kafka-producer.opt-level=1"]);
+        cargo.args(["--config", "profile.test.package.kafka-producer.opt-level=0"]);
         cargo.args(["--", "--cfg", &format!("kafka_mutant={mutant:?}")]);
     }
     for (name, value) in [("OPT_LEVEL", "2"), ("DEBUG", "line-tables-only")] {
