@@ -1,6 +1,7 @@
 //! Many runs, or one that is told. `cargo xtask simulate` says which, by the environment.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -45,6 +46,7 @@ fn whatever_happens_nothing_is_lost_doubled_or_reordered() {
         is_over: AtomicBool::new(false),
     };
     let total = Mutex::new(Total::default());
+    name_seeds();
     let threads = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         for _ in 0..threads {
@@ -75,7 +77,9 @@ fn work(plan: &Plan, total: &Mutex<Total>) {
         if seed >= plan.end || plan.until.is_some_and(|until| start() >= until) {
             return;
         }
+        SEED.set(Some(seed));
         let run = catch_unwind(AssertUnwindSafe(|| Swarm::new(seed).run()));
+        SEED.set(None);
         let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
         total.runs += 1;
         match run {
@@ -85,12 +89,27 @@ fn work(plan: &Plan, total: &Mutex<Total>) {
                 total.reached.merge(&ledger.reached);
             }
             Err(_) => {
-                eprintln!("cargo xtask simulate --seed {seed:#x} -v   tells what happened");
                 total.broken.push(seed);
                 plan.is_over.store(true, Ordering::Relaxed);
             }
         }
     }
+}
+
+/// Names the seed of a run that panics at once: a panic while it unwinds would end everything.
+fn name_seeds() {
+    let before = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        before(info);
+        if let Some(seed) = SEED.get() {
+            eprintln!("cargo xtask simulate --seed {seed:#x} -v   tells what happened");
+        }
+    }));
+}
+
+thread_local! {
+    /// The run of this thread.
+    static SEED: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
 fn tell(seed: u64) {
