@@ -21,8 +21,8 @@ pub(crate) enum Done {
 
 const NO_JAVA: Done = Done::Skipped("Java (java, javac) or Maven (mvn) is not installed");
 
-/// A minute of random runs, other ones than the tests have.
-const SIMULATION: [&str; 4] = ["--from", "100000", "--seconds", "60"];
+/// Random runs, other ones than the tests have, and at most a minute of them.
+const SIMULATION: [&str; 6] = ["--from", "100000", "--seeds", "2000", "--seconds", "60"];
 
 type Step = (&'static str, fn(&Path) -> Result<Done>);
 

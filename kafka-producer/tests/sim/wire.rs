@@ -126,7 +126,7 @@ impl Wire {
         let text = match asked.api {
             ApiKey::PRODUCE => {
                 let answer = decode_response::<ProduceRequest>(frame, version, &limits).ok()?.1;
-                self.on_produce(&answer)
+                self.on_produce(&asked, &answer)
             }
             ApiKey::METADATA => {
                 let answer = decode_response::<MetadataRequest>(frame, version, &limits).ok()?.1;
@@ -281,7 +281,7 @@ impl Wire {
         }
     }
 
-    fn on_produce(&mut self, answer: &ProduceResponse) -> String {
+    fn on_produce(&mut self, asked: &Asked, answer: &ProduceResponse) -> String {
         let mut text = Vec::new();
         for topic in &answer.responses {
             let name = match topic.name.as_str() {
@@ -291,7 +291,8 @@ impl Wire {
             for partition in &topic.partition_responses {
                 self.reached.answer(ApiKey::PRODUCE, partition.error_code);
                 match partition.error_code {
-                    ErrorCode::NONE => {
+                    // It may have left before the leader forgot; what was sent since then is news.
+                    ErrorCode::NONE if asked.is_among(name, partition.index, &self.uncertain) => {
                         self.forgetful.remove(&(name.to_owned(), partition.index));
                     }
                     ErrorCode::UNKNOWN_PRODUCER_ID => {
@@ -337,6 +338,16 @@ impl Wire {
             });
         }
         text.join("; ")
+    }
+}
+
+impl Asked {
+    /// Whether the batch for a partition is of these records.
+    fn is_among(&self, topic: &str, partition: i32, records: &BTreeSet<u64>) -> bool {
+        self.batches.iter().any(|batch| {
+            let is_it = batch.chain.topic == topic && batch.chain.partition == partition;
+            is_it && batch.records.iter().all(|record| records.contains(record))
+        })
     }
 }
 
