@@ -10,6 +10,7 @@ use loom::future::block_on;
 use loom::thread;
 
 use super::*;
+use crate::callbacks::Callback;
 use crate::cluster::TopicShared;
 use crate::delivery::Outcome;
 use crate::error::DRIVER_DIED;

@@ -70,7 +70,7 @@ fn the_end_of_the_driver_gives_every_record_one_outcome() {
         let send = {
             let (accumulator, calls) = (Arc::clone(&accumulator), Arc::clone(&calls));
             thread::spawn(move || {
-                let callback = Box::new(move |_| {
+                let callback = Callback::new(move |_| {
                     calls.fetch_add(1, Ordering::Relaxed);
                 });
                 let mut attempt = Attempt::with_callback(Some(callback));
@@ -161,5 +161,21 @@ fn a_flush_sees_the_record_that_was_appended_before_it() {
         let delivery = flush.join().unwrap();
         assert!(delivery.is_done(), "the flush did not see it");
         drop(other.join().unwrap());
+    });
+}
+
+/// A topic is forgotten because nobody sends to it, and somebody does just then.
+#[test]
+fn a_queue_is_closed_for_being_empty_or_keeps_the_record() {
+    loom::model(|| {
+        let accumulator = accumulator(1);
+        let queue = queue(&accumulator, 0);
+        let send = {
+            let accumulator = Arc::clone(&accumulator);
+            thread::spawn(move || append(&accumulator, 0).is_ok())
+        };
+        let is_closed = queue.close_if_empty(QueueClosed::Replaced);
+        assert_eq!(send.join().unwrap(), !is_closed);
+        assert_eq!(queue.pop().is_some(), !is_closed);
     });
 }
