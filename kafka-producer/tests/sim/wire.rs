@@ -174,8 +174,7 @@ impl Wire {
         self.carried.contains(&record)
     }
 
-    /// Somebody set sequences by hand, or a topic without an id is another one now: what was seen of
-    /// sequences is void.
+    /// Somebody set sequences by hand: what was seen of them is void.
     pub(super) fn forget_sequences(&mut self) {
         self.chains.clear();
         self.is_free = true;
@@ -194,10 +193,7 @@ impl Wire {
     fn batches(&mut self, produce: &ProduceRequest) -> Vec<Carried> {
         let mut found = Vec::new();
         for topic in &produce.topic_data {
-            let name = match topic.name.as_str() {
-                "" => self.names.get(&topic.topic_id).cloned().unwrap_or_default(),
-                name => name.to_owned(),
-            };
+            let name = self.name_of(topic.name.as_str(), topic.topic_id);
             for partition in &topic.partition_data {
                 let records = partition.records.as_ref().unwrap();
                 let batches: Vec<_> = RecordBatches::new(records).map(Result::unwrap).collect();
@@ -223,6 +219,12 @@ impl Wire {
             }
         }
         found
+    }
+
+    /// The name of a topic that a message gives by name or by id.
+    fn name_of(&self, name: &str, id: Uuid) -> String {
+        let known = self.names.get(&id).filter(|_| name.is_empty());
+        known.map_or(name, String::as_str).to_owned()
     }
 
     fn creation(&self, topic: &str, id: Uuid) -> usize {
@@ -284,19 +286,16 @@ impl Wire {
     fn on_produce(&mut self, asked: &Asked, answer: &ProduceResponse) -> String {
         let mut text = Vec::new();
         for topic in &answer.responses {
-            let name = match topic.name.as_str() {
-                "" => self.names.get(&topic.topic_id).map_or("?", String::as_str),
-                name => name,
-            };
+            let name = self.name_of(topic.name.as_str(), topic.topic_id);
             for partition in &topic.partition_responses {
                 self.reached.answer(ApiKey::PRODUCE, partition.error_code);
                 match partition.error_code {
                     // It may have left before the leader forgot; what was sent since then is news.
-                    ErrorCode::NONE if asked.is_among(name, partition.index, &self.uncertain) => {
-                        self.forgetful.remove(&(name.to_owned(), partition.index));
+                    ErrorCode::NONE if asked.is_among(&name, partition.index, &self.uncertain) => {
+                        self.forgetful.remove(&(name.clone(), partition.index));
                     }
                     ErrorCode::UNKNOWN_PRODUCER_ID => {
-                        self.forgotten.push((name.to_owned(), partition.index));
+                        self.forgotten.push((name.clone(), partition.index));
                     }
                     _ => {}
                 }

@@ -42,7 +42,7 @@ impl Options {
         let is_known = codec != Compression::Zstd || produce_version >= 7;
         let codec = if is_known { codec } else { Compression::Gzip };
         let partitions = if rng.u32(0..8) == 0 { rng.i32(5..65) } else { rng.i32(1..5) };
-        let troubles = Trouble::all().into_iter().filter(|_| rng.bool());
+        let troubles = Trouble::ALL.iter().copied().filter(|_| rng.bool());
         let troubles = troubles.filter(|trouble| trouble.is_for(produce_version)).collect();
         let cluster = MockConfig::new()
             .brokers(brokers)

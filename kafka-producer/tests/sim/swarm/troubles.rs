@@ -12,85 +12,68 @@ use crate::sim::network::port_of;
 use crate::sim::reach::{INIT_ANSWERS, METADATA_ANSWERS, PRODUCE_ANSWERS};
 use crate::sim::story::Who;
 
-/// A kind of trouble.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trouble {
-    AnswerLost,
-    RequestLost,
-    Refused,
-    RefusedAfterWriting,
-    Late,
-    Unanswered,
-    HungUp,
-    CutOff,
-    Garbled,
-    WrongCorrelation,
-    AnsweredTwice,
-    WrittenInPieces,
-    NoMetadata,
-    NoProducerId,
-    SentAway,
-    LeaderMoves,
-    LeaderLost,
-    LeaderFlaps,
-    LeaderLies,
-    LinkCut,
-    BrokerAway,
-    TopicRecreated,
-    TopicDeleted,
-    PartitionAdded,
-    ProducerForgotten,
-    EpochsUsedUp,
-    Throttled,
-    DiskFails,
-    Quota,
-    BrokerAdded,
-    BrokerRemoved,
-    Upgraded,
-    Flush,
+/// One list of all kinds: what is drawn from, and what a person reads.
+macro_rules! troubles {
+    ($($name:ident = $text:literal,)*) => {
+        /// A kind of trouble.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(super) enum Trouble {
+            $($name,)*
+        }
+
+        impl Trouble {
+            pub(super) const ALL: &[Self] = &[$(Self::$name,)*];
+        }
+
+        impl fmt::Display for Trouble {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    $(Self::$name => $text,)*
+                })
+            }
+        }
+    };
+}
+
+troubles! {
+    AnswerLost = "an answer is lost",
+    RequestLost = "a request is lost",
+    Refused = "batches are refused",
+    RefusedAfterWriting = "a batch is written, and refused",
+    Late = "an answer is late",
+    Unanswered = "no answer",
+    HungUp = "a broker hangs up",
+    CutOff = "an answer is cut off",
+    Garbled = "an answer is garbled",
+    WrongCorrelation = "a wrong correlation id",
+    AnsweredTwice = "an answer comes twice",
+    WrittenInPieces = "an answer comes in pieces",
+    NoMetadata = "metadata is refused",
+    NoProducerId = "a producer id is refused",
+    SentAway = "a broker sends its clients away",
+    LeaderMoves = "a leader moves",
+    LeaderLost = "a leader is lost",
+    LeaderFlaps = "a leader flaps",
+    LeaderLies = "metadata lies about a leader",
+    LinkCut = "a link is cut",
+    BrokerAway = "a broker is away",
+    TopicRecreated = "a topic is created again",
+    TopicDeleted = "a topic is deleted",
+    PartitionAdded = "a partition is added",
+    ProducerForgotten = "a producer is forgotten",
+    EpochsUsedUp = "epochs are nearly used up",
+    Throttled = "the client is throttled",
+    DiskFails = "a disk fails, or works again",
+    Quota = "a quota",
+    BrokerAdded = "a broker is added",
+    BrokerRemoved = "a broker is removed",
+    Upgraded = "a broker gets another release",
+    Flush = "a flush",
 }
 
 use Trouble::*;
 
 impl Trouble {
-    pub(super) fn all() -> [Self; 33] {
-        [
-            AnswerLost,
-            RequestLost,
-            Refused,
-            RefusedAfterWriting,
-            Late,
-            Unanswered,
-            HungUp,
-            CutOff,
-            Garbled,
-            WrongCorrelation,
-            AnsweredTwice,
-            WrittenInPieces,
-            NoMetadata,
-            NoProducerId,
-            SentAway,
-            LeaderMoves,
-            LeaderLost,
-            LeaderFlaps,
-            LeaderLies,
-            LinkCut,
-            BrokerAway,
-            TopicRecreated,
-            TopicDeleted,
-            PartitionAdded,
-            ProducerForgotten,
-            EpochsUsedUp,
-            Throttled,
-            DiskFails,
-            Quota,
-            BrokerAdded,
-            BrokerRemoved,
-            Upgraded,
-            Flush,
-        ]
-    }
-
     /// Without ids nobody can tell a topic from another one of the same name: what is uncertain may
     /// be written to both.
     pub(super) fn is_for(self, produce_version: i16) -> bool {
@@ -252,46 +235,6 @@ impl Trouble {
             // What befalls partitions.
             _ => {}
         }
-    }
-}
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            AnswerLost => "an answer is lost",
-            RequestLost => "a request is lost",
-            Refused => "batches are refused",
-            RefusedAfterWriting => "a batch is written, and refused",
-            Late => "an answer is late",
-            Unanswered => "no answer",
-            HungUp => "a broker hangs up",
-            CutOff => "an answer is cut off",
-            Garbled => "an answer is garbled",
-            WrongCorrelation => "a wrong correlation id",
-            AnsweredTwice => "an answer comes twice",
-            WrittenInPieces => "an answer comes in pieces",
-            NoMetadata => "metadata is refused",
-            NoProducerId => "a producer id is refused",
-            SentAway => "a broker sends its clients away",
-            LeaderMoves => "a leader moves",
-            LeaderLost => "a leader is lost",
-            LeaderFlaps => "a leader flaps",
-            LeaderLies => "metadata lies about a leader",
-            LinkCut => "a link is cut",
-            BrokerAway => "a broker is away",
-            TopicRecreated => "a topic is created again",
-            TopicDeleted => "a topic is deleted",
-            PartitionAdded => "a partition is added",
-            ProducerForgotten => "a producer is forgotten",
-            EpochsUsedUp => "epochs are nearly used up",
-            Throttled => "the client is throttled",
-            DiskFails => "a disk fails, or works again",
-            Quota => "a quota",
-            BrokerAdded => "a broker is added",
-            BrokerRemoved => "a broker is removed",
-            Upgraded => "a broker gets another release",
-            Flush => "a flush",
-        })
     }
 }
 
