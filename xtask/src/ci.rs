@@ -151,7 +151,9 @@ fn peers(root: &Path) -> Result<Done> {
     if !bench::can_build_peers()? {
         return Ok(Done::Skipped("the published codecs need Rust 1.95"));
     }
+    // The default members: clients of others, in C too, are only built to be measured.
     cargo(root, "xtask/peers", &["clippy", "--quiet", "--locked", "--", "-D", "warnings"])?;
+    cargo(root, "xtask/peers", &["test", "--quiet", "--locked"])?;
     bench::codec(root, &["--quick"]).map(|()| Done::Ran)
 }
 
