@@ -15,6 +15,8 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::cargo::cargo;
 use crate::kafka::{self, Running};
 
+pub(crate) use peer::Peer;
+
 /// Everything; with `--write`, what Kafka answers becomes what the tests expect.
 pub(crate) fn run(root: &Path, options: &[&str]) -> Result<()> {
     let mode = match options {

@@ -110,9 +110,13 @@ impl ClassPath {
 
 /// Whether this machine has the programs that all this needs.
 pub(crate) fn is_installed() -> bool {
+    ["java", "javac", "mvn"].into_iter().all(is_on_path)
+}
+
+/// Whether this machine has the program.
+pub(crate) fn is_on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let is_here = |program| std::env::split_paths(&path).any(|dir| dir.join(program).is_file());
-    ["java", "javac", "mvn"].into_iter().all(is_here)
+    std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
 }
 
 /// Runs to the end; `purpose` completes "… is needed to" when the program is missing or fails.

@@ -21,7 +21,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 
-pub(crate) use borrowed::{Running, with_cluster};
+pub(crate) use borrowed::{Running, with_cluster, with_fast_broker};
 use cluster::Cluster;
 use settings::Layout;
 

@@ -14,6 +14,8 @@ import java.util.List;
  * <pre>
  * create TOPIC PARTITIONS REPLICAS [PROPERTY=VALUE]...
  * await TOPIC REPLICAS      until so many replicas are there
+ * count TOPIC               how many records were written to it
+ * delete TOPIC
  * dump COUNT TOPIC...       all records of the topics; waits for so many of them if there are less
  * batches TOPIC             how many batches of each codec the brokers have on disk
  * send [PROPERTY=VALUE]...  the records of the lines that follow, up to an empty one
@@ -42,6 +44,8 @@ public final class Peer {
                     switch (words.get(0)) {
                         case "create" -> topics.create(arguments);
                         case "await" -> topics.await(arguments);
+                        case "count" -> topics.count(arguments, out);
+                        case "delete" -> topics.delete(arguments);
                         case "dump" -> log.dump(arguments, out);
                         case "batches" -> topics.batches(arguments, out);
                         case "send" -> Sender.send(args[0], arguments, in, out);

@@ -2,13 +2,16 @@ import java.io.File;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.ListOffsetsResult.ListOffsetsResultInfo;
 import org.apache.kafka.clients.admin.LogDirDescription;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.common.Node;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.record.internal.FileRecords;
@@ -30,6 +33,23 @@ final class Topics implements AutoCloseable {
             Short.parseShort(arguments.get(2)));
         topic.configs(Text.properties(arguments.subList(3, arguments.size())));
         admin.createTopics(List.of(topic)).all().get();
+    }
+
+    /** Its files are gone as soon as its {@code file.delete.delay.ms} says. */
+    void delete(List<String> arguments) throws Exception {
+        admin.deleteTopics(arguments).all().get();
+    }
+
+    /** How many records were ever written to the topic, where nothing was removed or transactional. */
+    void count(List<String> arguments, PrintWriter out) throws Exception {
+        String topic = arguments.get(0);
+        var description = admin.describeTopics(arguments).allTopicNames().get().get(topic);
+        Map<TopicPartition, OffsetSpec> ends = new HashMap<>();
+        description.partitions().forEach(partition ->
+            ends.put(new TopicPartition(topic, partition.partition()), OffsetSpec.latest()));
+        out.println(admin.listOffsets(ends).all().get().values().stream()
+            .mapToLong(ListOffsetsResultInfo::offset)
+            .sum());
     }
 
     /** Waits until the brokers have so many replicas of partitions of the topic on disk. */

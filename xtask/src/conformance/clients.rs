@@ -137,8 +137,7 @@ impl Record {
 
 /// Where the program of `xtask/go/franz` is now, `None` without Go.
 fn build_franz(root: &Path) -> Result<Option<PathBuf>> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    if !std::env::split_paths(&path).any(|folder| folder.join("go").is_file()) {
+    if !java::is_on_path("go") {
         return Ok(None);
     }
     let program = root.join("target/go/franz");

@@ -6,14 +6,14 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 
 /// It ends when this is dropped.
-pub(super) struct Peer {
+pub(crate) struct Peer {
     process: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
 }
 
 impl Peer {
-    pub(super) fn start(mut command: Command) -> Result<Self> {
+    pub(crate) fn start(mut command: Command) -> Result<Self> {
         let program = command.get_program().to_string_lossy().into_owned();
         let mut process = command
             .stdin(Stdio::piped())
@@ -27,7 +27,7 @@ impl Peer {
     }
 
     /// The next line that it prints.
-    pub(super) fn line(&mut self) -> Result<String> {
+    pub(crate) fn line(&mut self) -> Result<String> {
         let mut line = String::new();
         ensure!(self.output.read_line(&mut line)? > 0, "the program has ended");
         line.truncate(line.trim_end().len());
@@ -35,7 +35,7 @@ impl Peer {
     }
 
     /// Gives a command and takes the lines of its answer, without the `ok` at its end.
-    pub(super) fn call(&mut self, command: &str) -> Result<Vec<String>> {
+    pub(crate) fn call(&mut self, command: &str) -> Result<Vec<String>> {
         writeln!(self.input, "{command}")?;
         self.input.flush()?;
         let mut lines = Vec::new();

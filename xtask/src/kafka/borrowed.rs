@@ -26,13 +26,31 @@ pub(crate) fn with_cluster(
     name: &str,
     borrower: impl FnOnce(Running<'_>) -> Result<()>,
 ) -> Result<()> {
-    let cluster = Cluster::new(root, name);
+    lend(&Cluster::new(root, name), 3, name, borrower)
+}
+
+/// The same with one broker, whose Java is the one of Kafka's own scripts: it is measured.
+pub(crate) fn with_fast_broker(
+    root: &Path,
+    name: &str,
+    borrower: impl FnOnce(Running<'_>) -> Result<()>,
+) -> Result<()> {
+    lend(&Cluster::new(root, name).with_shipped_java(), 1, name, borrower)
+}
+
+fn lend(
+    cluster: &Cluster,
+    brokers: u16,
+    name: &str,
+    borrower: impl FnOnce(Running<'_>) -> Result<()>,
+) -> Result<()> {
     // Of a run that was killed.
     cluster.remove()?;
-    let layout = Layout { brokers: 3, port: free_ports(6)? };
+    let layout = Layout { brokers, port: free_ports(2 * brokers)? };
     let begin = Instant::now();
     let result = cluster.up(layout).and_then(|_| {
-        println!("3 brokers are up after {:.1} s", begin.elapsed().as_secs_f64());
+        let seconds = begin.elapsed().as_secs_f64();
+        println!("Kafka is up after {seconds:.1} s, with brokers: {brokers}");
         borrower(Running { name, layout })
     });
     cluster.remove().and(result)

@@ -19,12 +19,22 @@ use crate::java::{self, ClassPath, Java};
 pub(crate) struct Cluster {
     root: PathBuf,
     folder: PathBuf,
+    java_options: &'static [&'static str],
 }
 
 impl Cluster {
     /// Takes the root of the workspace; clusters of different names know nothing of each other.
     pub(crate) fn new(root: &Path, name: &str) -> Self {
-        Self { root: root.to_path_buf(), folder: root.join("target/kafka").join(name) }
+        Self {
+            root: root.to_path_buf(),
+            folder: root.join("target/kafka").join(name),
+            java_options: &settings::JAVA_OPTIONS,
+        }
+    }
+
+    /// With Java as Kafka's own scripts start it, which is worth its cost where brokers have much to do.
+    pub(super) fn with_shipped_java(self) -> Self {
+        Self { java_options: &settings::SHIPPED_JAVA_OPTIONS, ..self }
     }
 
     /// Where its files are.
@@ -171,7 +181,7 @@ impl Cluster {
     fn java(&self, id: u16, kafka: &ClassPath, main_class: &str) -> Result<Command> {
         let log4j2 = self.broker(id).join("log4j2.properties");
         let log4j2 = format!("-Dlog4j2.configurationFile={}", log4j2.display());
-        kafka.command(&[&settings::JAVA_OPTIONS[..], &[&log4j2]].concat(), main_class)
+        kafka.command(&[self.java_options, &[&log4j2]].concat(), main_class)
     }
 
     /// Waits until each of these brokers knows all of these.

@@ -114,6 +114,16 @@ rootLogger.appenderRef.out.ref=out
 pub(super) const JAVA_OPTIONS: [&str; 3] =
     ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 
+/// The heap and the collector of `kafka-run-class.sh`.
+pub(super) const SHIPPED_JAVA_OPTIONS: [&str; 6] = [
+    "-server",
+    "-Xms1g",
+    "-Xmx1g",
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-XX:InitiatingHeapOccupancyPercent=35",
+];
+
 /// Reachable from this machine alone.
 pub(super) const HOST: &str = "127.0.0.1";
 
