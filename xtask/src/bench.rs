@@ -1,10 +1,12 @@
-//! `cargo xtask bench codec`: our codec beside the published ones, in one run.
+//! `cargo xtask bench codec`: our codec beside the published ones, in one run. `bench peers`, the same for
+//! the producer, is in `peers`.
 //!
-//! The peers live in `xtask/peers`, a workspace of their own. Its binary holds all codecs to the same
-//! values and bytes before it times them; here its figures become a table and a page.
+//! What we are compared with is in `xtask/peers`, a workspace of its own. Its binary of codecs holds all to
+//! the same values and bytes before it times them; here its figures become a table and a page.
 #![expect(clippy::disallowed_methods, reason = "a tool that tells how long something takes")]
 
 mod builds;
+pub(crate) mod peers;
 mod report;
 
 use std::path::Path;

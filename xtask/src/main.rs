@@ -41,6 +41,13 @@ cargo xtask <task>
                      our codec beside the published ones of xtask/peers, in one run; writes
                      docs/benchmarks-codec.md. --no-build: without the time of clean builds;
                      --quick: only whether all agree
+  bench peers [--only ROW] [--rounds N] [--seconds S] [--no-build]
+                     our producer beside all others, against a broker that keeps nothing and against
+                     Kafka, in N rounds (5) of S seconds (3) for each client; writes docs/benchmarks.md,
+                     its chart and README's summary, or with less than all that, page and chart into
+                     target/bench-peers (needs Rust 1.95; mvn, javac and go for Java's client, franz-go
+                     and Kafka, which are left out without). ROW is small, keyed, tiny, large, lz4, far,
+                     paced, kafka, alone
   simulate [--seeds N] [--from SEED] [--seconds T]
                      random runs of the producer's core against a cluster, in virtual time (150 seeds
                      from 1 on)
@@ -92,6 +99,7 @@ fn run() -> Result<()> {
         ["outside"] => outside::run(&root),
         ["fuzz", options @ ..] => fuzz::run(&root, options),
         ["bench", "codec", options @ ..] => bench::codec(&root, options),
+        ["bench", "peers", options @ ..] => bench::peers::run(&root, options),
         ["simulate", options @ ..] => simulate::run(&root, options),
         ["schemas"] => schemas::run(&root),
         ["codegen"] => codegen::run(&root),
