@@ -72,6 +72,12 @@ impl Contest {
         Ok(entries)
     }
 
+    /// Work that nobody measures, for a broker whose code is compiled while it runs.
+    pub(super) fn warm_up(&mut self, lane: &Lane<'_>) -> Result<()> {
+        let count = self.calibrate(lane)?;
+        self.once(lane, (count * WARM_UP) as u64).map(drop)
+    }
+
     /// How many records this lane is given: short runs, until one is long enough to tell.
     fn calibrate(&mut self, lane: &Lane<'_>) -> Result<f64> {
         let mut count = FIRST_COUNT;
@@ -197,6 +203,8 @@ const FIRST_COUNT: f64 = 20_000.0;
 /// Seconds of a run whose rate says how fast the client is.
 const LONG_ENOUGH: f64 = 0.25;
 const CALIBRATIONS: u32 = 4;
+/// So many times as much as is measured.
+const WARM_UP: f64 = 4.0;
 /// After so many runs their mean says more than the guess.
 const KNOWN: u32 = 30;
 /// Beside the work: start, warm-up, and a machine that is busy.

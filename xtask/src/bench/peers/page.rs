@@ -321,7 +321,7 @@ const METHOD: &str = "
 - **The null broker** is `kafka mock --discard`: it parses and counts records, acknowledges and forgets
   them. It shares the cores with the client, as a broker on another machine would not. A new one is
   started for each run, and its count must be that of the program. With real Kafka each run has a new
-  topic of 6 partitions, whose end offsets are counted.
+  topic of 6 partitions, whose end offsets are counted; that broker has been warmed up before.
 - **The floor** is a program without an API that does what cannot be left out: one thread encodes records
   into a batch under a lock, another adds header and CRC, and writes.
 - **Rounds**: the clients take turns, and each round begins with another one. How many records a client
