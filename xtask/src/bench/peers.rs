@@ -20,7 +20,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 
 use self::broker::{Kafka, Places};
-use self::clients::{OURS, Program};
+use self::clients::{Built, OURS, Program};
 use self::contest::{Contest, Extent, Lane, Progress, clock};
 use self::figures::{Entry, Outcome};
 use self::page::Page;
@@ -36,7 +36,7 @@ pub(crate) fn run(root: &Path, args: &[&str]) -> Result<()> {
     names.push(OURS);
     let target = super::target_folder(root)?;
     let null_broker = clients::null_broker(root, options.with_build)?;
-    let programs = clients::build(root, &names, options.with_build)?;
+    let Built { programs, skipped } = clients::build(root, &names, options.with_build)?;
 
     let (near, real): (Vec<&'static Row>, Vec<&'static Row>) =
         rows.iter().copied().partition(|row| !matches!(row.place, Place::Kafka));
@@ -52,7 +52,8 @@ pub(crate) fn run(root: &Path, args: &[&str]) -> Result<()> {
     machine::warn_if_busy();
     println!("{all} runs take about {}", contest.progress.left());
 
-    let mut page = Page { extent: options.extent, outcomes: Vec::new(), alone: Vec::new() };
+    let mut page =
+        Page { extent: options.extent, outcomes: Vec::new(), alone: Vec::new(), skipped };
     for row in near {
         let entries = contest.run(row.title, &lanes(row, &programs))?;
         page.outcomes.push(Outcome { row, entries });
@@ -97,6 +98,7 @@ fn on_kafka(
 ) -> Result<()> {
     if !java::is_installed() {
         println!("real Kafka: skipped, Java (java, javac) or Maven (mvn) is not installed");
+        page.skipped.push("real Kafka".to_owned());
         return Ok(());
     }
     let java = Java::new(root);

@@ -64,18 +64,28 @@ impl Program {
     }
 }
 
+/// Programs, and who has none.
+pub(super) struct Built {
+    pub(super) programs: Vec<Program>,
+    /// Clients that are left out, each with the reason.
+    pub(super) skipped: Vec<String>,
+}
+
 /// Builds the programs of these clients, or takes what was built before. One that cannot be built is
 /// left out with a word, unless it is ours.
-pub(super) fn build(root: &Path, names: &[&str], with_build: bool) -> Result<Vec<Program>> {
-    let mut programs = Vec::new();
+pub(super) fn build(root: &Path, names: &[&str], with_build: bool) -> Result<Built> {
+    let mut built = Built { programs: Vec::new(), skipped: Vec::new() };
     for client in CLIENTS.iter().filter(|client| names.contains(&client.name)) {
         match client.build(root, with_build) {
-            Ok(start) => programs.push(Program { name: client.name, start }),
+            Ok(start) => built.programs.push(Program { name: client.name, start }),
             Err(error) if client.name == OURS => return Err(error),
-            Err(error) => println!("{}: skipped, {error:#}", client.title),
+            Err(error) => {
+                println!("{}: skipped, {error:#}", client.title);
+                built.skipped.push(format!("{} ({error:#})", client.title));
+            }
         }
     }
-    Ok(programs)
+    Ok(built)
 }
 
 impl Client {

@@ -17,6 +17,8 @@ pub(super) struct Page {
     pub(super) outcomes: Vec<Outcome>,
     /// As [`ALONE`] has them; nothing if they did not run.
     pub(super) alone: Vec<Vec<Entry>>,
+    /// What could not take part.
+    pub(super) skipped: Vec<String>,
 }
 
 impl Page {
@@ -65,6 +67,9 @@ impl Page {
         out += &format!("\n## Where\n\n{}. {}.\n", machine::hardware()?, machine::tools()?);
         out += "Kafka 4.4.0, one broker with the Java options of its own scripts.\n\n";
         out += &table(&["client", "version", SETTINGS], self.clients());
+        if !self.skipped.is_empty() {
+            out += &format!("\nNot in this run: {}.\n", self.skipped.join(", "));
+        }
         out += &exceptions();
         out += METHOD;
         out += &format!("\nRounds: {rounds}, of about {seconds} s of work for each client.\n");
@@ -335,7 +340,12 @@ mod tests {
 
     fn page() -> Page {
         let extent = Extent { rounds: 3, seconds: 1.0 };
-        Page { extent, outcomes: vec![outcome()], alone: Vec::new() }
+        Page {
+            extent,
+            outcomes: vec![outcome()],
+            alone: Vec::new(),
+            skipped: vec!["krafka (no)".to_owned()],
+        }
     }
 
     #[test]
@@ -360,6 +370,7 @@ mod tests {
         assert!(page.contains(java), "{page}");
         assert!(page.contains("| kacrab | failed: it <broke> |"), "{page}");
         assert!(page.contains("\nMissed:\n\n- **100 B, keyless**: "), "{page}");
+        assert!(page.contains("\nNot in this run: krafka (no).\n"), "{page}");
         assert!(page.contains("| librdkafka | 1.2 | linger 5 ms |"), "{page}");
     }
 

@@ -48,7 +48,7 @@ impl Process {
     /// Waits for its end, and takes what it printed, if it succeeded.
     pub(super) fn output(mut self, time: Duration) -> Result<String> {
         let status = self.wait(time)?;
-        ensure!(status.success(), "it failed ({status}): {}", self.last_words()?);
+        ensure!(status.success(), "{status}: {}", self.last_words()?);
         Ok(fs::read_to_string(&self.out)?)
     }
 
@@ -115,7 +115,7 @@ mod tests {
     fn what_a_program_says_is_taken() {
         assert_eq!(shell("says", "echo a; echo b").output(SOON).unwrap(), "a\nb\n");
         let error = shell("fails", "echo why >&2; exit 3").output(SOON).unwrap_err().to_string();
-        assert!(error.ends_with("3): why"), "{error}");
+        assert!(error.ends_with("3: why"), "{error}");
         let mut process = shell("line", "echo a; sleep 60");
         assert_eq!(process.first_line(SOON).unwrap(), "a");
     }
