@@ -12,6 +12,7 @@ mod figures;
 mod machine;
 mod page;
 mod process;
+mod reasons;
 mod rows;
 mod spoken;
 

@@ -9,7 +9,8 @@ use anyhow::{Context, Result};
 use super::clients;
 use super::contest::Extent;
 use super::figures::{Entry, Figures, Outcome, Verdict};
-use super::rows::{ALONE, Alone, EXCEPTIONS, Measure, REASONS, Row};
+use super::reasons::REASONS;
+use super::rows::{ALONE, Alone, EXCEPTIONS, Measure, Row};
 use super::{chart, machine, spoken};
 
 pub(super) struct Page {

@@ -259,19 +259,12 @@ const fn keyed(alone: Alone) -> Alone {
     Alone { work: Work { keys: Some(100_000), ..SMALL }, ..alone }
 }
 
-/// Why a row, or one of ours alone, misses a target, as profiling found it.
-pub(super) struct Reason {
-    pub(super) row: &'static str,
-    pub(super) why: &'static str,
-}
-
-pub(super) const REASONS: [Reason; 0] = [];
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::super::clients::CLIENTS;
+    use super::super::reasons::REASONS;
     use super::*;
 
     #[test]
