@@ -21,6 +21,8 @@ impl Process {
     pub(super) fn start(mut command: Command, folder: &Path, name: &str) -> Result<Self> {
         let (out, err) = (folder.join(format!("{name}.out")), folder.join(format!("{name}.err")));
         let child = command
+            // Whoever reads this wants a sentence.
+            .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::null())
             .stdout(File::create(&out)?)
             .stderr(File::create(&err)?)
@@ -79,11 +81,15 @@ impl Process {
         }
     }
 
-    /// What it said last on its standard error.
+    /// What it said on its standard error, as one line of some length.
     fn last_words(&self) -> Result<String> {
         let text = fs::read(&self.err)?;
         let text = String::from_utf8_lossy(&text);
-        Ok(text.lines().last().unwrap_or("it said nothing").to_owned())
+        let words: Vec<&str> = text.split_whitespace().collect();
+        if words.is_empty() {
+            return Ok("it said nothing".to_owned());
+        }
+        Ok(words.join(" ").chars().take(WORDS_MAX).collect())
     }
 }
 
@@ -96,6 +102,7 @@ impl Drop for Process {
 }
 
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
+const WORDS_MAX: usize = 300;
 
 #[cfg(all(test, unix))]
 mod tests {
