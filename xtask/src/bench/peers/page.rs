@@ -132,14 +132,16 @@ impl Page {
     fn clients(&self) -> impl Iterator<Item = Vec<String>> {
         let mut seen = BTreeMap::new();
         for entry in self.outcomes.iter().flat_map(|outcome| &outcome.entries) {
-            let is_there = !entry.version.is_empty() || entry.client == clients::FLOOR;
-            if is_there && entry.failure.is_none() {
+            if entry.medians().is_some() {
                 seen.entry(entry.client.clone()).or_insert(entry);
             }
         }
         seen.into_values().map(|entry| {
             let title = clients::title(&entry.client).to_owned();
-            vec![title, entry.version.clone(), entry.settings.clone()]
+            // Nobody publishes the floor.
+            let is_floor = entry.client == clients::FLOOR;
+            let version = if is_floor { String::new() } else { entry.version.clone() };
+            vec![title, version, entry.settings.clone()]
         })
     }
 
@@ -150,8 +152,10 @@ impl Page {
             let measure = verdict.target.measure;
             let (best, figure) = verdict.best.as_ref()?;
             let ratio = spoken::ratio(verdict.reached, measure == Measure::Rate);
-            let theirs = format!("{} ({})", spoken_as(measure, *figure), clients::title(best));
-            let ours = spoken_as(measure, verdict.figure);
+            let what = if measure == Measure::P50 { "p50 " } else { "" };
+            let theirs = spoken_as(measure, *figure);
+            let theirs = format!("{what}{theirs} ({})", clients::title(best));
+            let ours = format!("{what}{}", spoken_as(measure, verdict.figure));
             Some(vec![outcome.row.title.to_owned(), ours, theirs, ratio])
         });
         let heads = ["work", "ours", BEST, "ratio"];
