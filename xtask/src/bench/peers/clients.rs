@@ -122,7 +122,9 @@ fn build_rust(root: &Path, package: &str, target: &Path) -> Result<()> {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--release", "--quiet", "--locked", "--package", package]);
     cargo.arg("--target-dir").arg(target).current_dir(root.join("xtask/peers"));
-    java::run(&mut cargo, "build a client's program")
+    let status = cargo.status().context("cannot run cargo")?;
+    ensure!(status.success(), "its program does not build");
+    Ok(())
 }
 
 fn build_go(root: &Path, binary: &Path) -> Result<()> {

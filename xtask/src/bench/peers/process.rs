@@ -81,11 +81,16 @@ impl Process {
         }
     }
 
-    /// What it said on its standard error, as one line of some length.
+    /// What it said on its standard error, as one line of some length. Of files there are the names,
+    /// since where they are is nobody's business.
     fn last_words(&self) -> Result<String> {
         let text = fs::read(&self.err)?;
         let text = String::from_utf8_lossy(&text);
-        let words: Vec<&str> = text.split_whitespace().collect();
+        let name = |word: &'_ str| match word.rsplit_once('/') {
+            Some((_, name)) if word.starts_with('/') => name.to_owned(),
+            _ => word.to_owned(),
+        };
+        let words: Vec<String> = text.split_whitespace().map(name).collect();
         if words.is_empty() {
             return Ok("it said nothing".to_owned());
         }
@@ -121,8 +126,11 @@ mod tests {
     #[test]
     fn what_a_program_says_is_taken() {
         assert_eq!(shell("says", "echo a; echo b").output(SOON).unwrap(), "a\nb\n");
-        let error = shell("fails", "echo why >&2; exit 3").output(SOON).unwrap_err().to_string();
-        assert!(error.ends_with("3: why"), "{error}");
+        let error = shell("fails", "echo at /a/b.rs: why >&2; exit 3")
+            .output(SOON)
+            .unwrap_err()
+            .to_string();
+        assert!(error.ends_with("3: at b.rs: why"), "{error}");
         let mut process = shell("line", "echo a; sleep 60");
         assert_eq!(process.first_line(SOON).unwrap(), "a");
     }
