@@ -4,8 +4,11 @@
 
 mod clocks;
 mod options;
+#[cfg(feature = "tokio")]
+mod outstanding;
 mod pace;
 mod records;
+mod shared;
 
 use std::time::{Duration, Instant};
 
@@ -16,8 +19,11 @@ use serde_json::json;
 
 use clocks::Clocks;
 pub use options::{Compression, Options};
+#[cfg(feature = "tokio")]
+pub use outstanding::{Outstanding, WINDOW};
 pub use pace::Pace;
 use records::{Keys, Values};
+pub use shared::SharedRecords;
 
 /// Flat out, the latency of one record in so many is measured; at a steady rate that of each.
 const SAMPLED: u64 = 64;

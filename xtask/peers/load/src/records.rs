@@ -1,7 +1,7 @@
 //! Values and keys. The recipe is the same in every language.
 
 /// Different values, of which each is sent in turn.
-const VALUES: usize = 1024;
+pub(crate) const VALUES: usize = 1024;
 
 /// Where the generator of the values starts.
 const SEED: u64 = 42;
@@ -64,12 +64,18 @@ impl Keys {
         Self((0..count).map(Key::new).collect())
     }
 
-    /// The key of the record with this number: the upper half of number × 2⁶⁴/φ, modulo the count.
     pub(crate) fn get(&self, number: u64) -> &[u8] {
-        let spread = number.wrapping_mul(SPREAD) >> 32;
-        let key = &self.0[(spread % self.0.len() as u64) as usize];
-        &key.bytes[..usize::from(key.len)]
+        self.0[key_at(number, self.0.len())].bytes()
     }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().map(Key::bytes)
+    }
+}
+
+/// Which key the record with this number has: the upper half of number × 2⁶⁴/φ, modulo the count.
+pub(crate) fn key_at(number: u64, count: usize) -> usize {
+    ((number.wrapping_mul(SPREAD) >> 32) % count as u64) as usize
 }
 
 impl Key {
@@ -78,6 +84,10 @@ impl Key {
         let mut bytes = [0; KEY_MAX];
         bytes[..text.len()].copy_from_slice(text.as_bytes());
         Self { len: text.len() as u8, bytes }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
     }
 }
 
