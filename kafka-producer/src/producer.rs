@@ -1,6 +1,7 @@
 //! The facade: what users hold, and the only place where somebody waits.
 
 use std::fmt;
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -66,6 +67,14 @@ enum DriverState {
     Died(Arc<str>),
 }
 
+/// Why a send is not done at once.
+enum Slow {
+    /// Something is missing.
+    Waits(AppendError),
+    /// Interceptors have their say first.
+    Intercepted,
+}
+
 /// A partition of a topic, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -99,7 +108,11 @@ impl Producer {
     /// # Cancel safety
     /// If the future is dropped before it is ready, the record was not accepted.
     pub async fn send(&self, record: Record<'_>) -> Result<Delivery, SendError> {
-        self.send_record(record, None).await
+        let mut attempt = Attempt::default();
+        match self.append_at_once(&record, &mut attempt) {
+            Ok(delivery) => Ok(delivery),
+            Err(slow) => self.send_slowly(record, attempt, slow).await,
+        }
     }
 
     /// As [`send`](Self::send), and has the callback run with the outcome, on a thread for callbacks.
@@ -117,7 +130,11 @@ impl Producer {
         record: Record<'_>,
         callback: impl FnOnce(Result<RecordMetadata, ProduceError>) + Send + 'static,
     ) -> Result<(), SendError> {
-        self.send_record(record, Some(Callback::new(callback))).await.map(drop)
+        let mut attempt = Attempt::with_callback(Some(Callback::new(callback)));
+        match self.append_at_once(&record, &mut attempt) {
+            Ok(_) => Ok(()),
+            Err(slow) => self.send_slowly(record, attempt, slow).await.map(drop),
+        }
     }
 
     /// Accepts a record if that is possible at once.
@@ -247,19 +264,45 @@ impl Producer {
         self.handle.shared.accumulator.budget().used()
     }
 
-    async fn send_record(
+    /// Nearly every send ends here, and so without a future that has anything to keep.
+    #[inline(always)]
+    fn append_at_once(&self, record: &Record<'_>, attempt: &mut Attempt) -> Result<Delivery, Slow> {
+        if !self.handle.interceptors.is_empty() {
+            return Err(Slow::Intercepted);
+        }
+        self.try_append(record, attempt).map_err(Slow::Waits)
+    }
+
+    /// Goes on with a send that was not done at once. In a box of its own, so that the others are small.
+    #[cold]
+    fn send_slowly<'a>(
+        &'a self,
+        record: Record<'a>,
+        attempt: Attempt,
+        slow: Slow,
+    ) -> Pin<Box<dyn Future<Output = Result<Delivery, SendError>> + Send + 'a>> {
+        match slow {
+            Slow::Waits(error) => {
+                Box::pin(async move { self.append_slowly(&record, attempt, error).await })
+            }
+            Slow::Intercepted => Box::pin(self.send_intercepted(record, attempt.callback)),
+        }
+    }
+
+    async fn send_intercepted(
         &self,
         record: Record<'_>,
         callback: Option<Callback>,
     ) -> Result<Delivery, SendError> {
-        if self.handle.interceptors.is_empty() {
-            return self.append(&record, callback).await;
-        }
         let buf = self.handle.interceptors.on_send(RecordBuf::from(record));
         let mut headers = Vec::new();
         let record = buf.as_record(&mut headers);
         let callback = self.handle.interceptors.callback(callback, &buf.headers);
-        let sent = self.append(&record, Some(callback)).await;
+        let mut attempt = Attempt::with_callback(Some(callback));
+        let sent = match self.try_append(&record, &mut attempt) {
+            Ok(delivery) => Ok(delivery),
+            Err(error) => self.append_slowly(&record, attempt, error).await,
+        };
         if let Err(error) = &sent {
             self.handle.interceptors.on_send_error(&record, error);
         }
@@ -285,30 +328,18 @@ impl Producer {
         sent
     }
 
-    async fn append(
-        &self,
-        record: &Record<'_>,
-        callback: Option<Callback>,
-    ) -> Result<Delivery, SendError> {
-        let mut attempt = Attempt::with_callback(callback);
-        match self.try_append(record, &mut attempt) {
-            Ok(delivery) => Ok(delivery),
-            // On its way out of a callback nobody would free what this one waits for.
-            Err(error) if is_callback_thread() => Err(self.refusal(record, error)),
-            Err(error) => {
-                let error = self.or_closed(error);
-                Box::pin(self.append_slowly(record, attempt, error)).await
-            }
-        }
-    }
-
     /// Waits for what is missing, as often as something is.
     async fn append_slowly(
         &self,
         record: &Record<'_>,
         mut attempt: Attempt,
-        mut error: AppendError,
+        error: AppendError,
     ) -> Result<Delivery, SendError> {
+        if is_callback_thread() {
+            // On its way out of a callback nobody would free what this one waits for.
+            return Err(self.refusal(record, error));
+        }
+        let mut error = self.or_closed(error);
         let mut waiting = waiting::Waiting::new(&self.handle.shared, self.handle.max_block);
         loop {
             let waited = waiting.wait_for(error, record, &mut attempt).await;
@@ -333,7 +364,7 @@ impl Producer {
         let Some(partitioner) =
             self.handle.partitioner.as_ref().filter(|_| record.partition.is_none())
         else {
-            return shared.accumulator.try_append(shared.clock.now(), record, attempt);
+            return shared.accumulator.try_append(&shared.clock, record, attempt);
         };
         let cluster = shared.accumulator.cluster();
         let mut record = *record;
@@ -354,7 +385,7 @@ impl Producer {
             }
             (record.partition, attempt.chosen) = (Some(partition), Some(partition));
         }
-        shared.accumulator.try_append(shared.clock.now(), &record, attempt)
+        shared.accumulator.try_append(&shared.clock, &record, attempt)
     }
 
     /// A closed producer takes no record, whatever else is wrong with it.

@@ -21,6 +21,8 @@ pub(super) struct OpenBatch {
     permit: MemoryPermit,
     cell: Arc<OutcomeCell>,
     created: Instant,
+    /// It takes no more records from then on; without a value it always does.
+    closes_at: Option<Instant>,
     generation: u64,
     /// Bytes that its callbacks take.
     callbacks: usize,
@@ -29,21 +31,15 @@ pub(super) struct OpenBatch {
 
 impl OpenBatch {
     pub(super) fn new(
-        topic: &Arc<str>,
-        partition: i32,
-        created: Instant,
-        generation: u64,
+        builder: RecordBatchBuilder,
         permit: MemoryPermit,
+        cell: Arc<OutcomeCell>,
+        created: Instant,
+        closes_at: Option<Instant>,
+        generation: u64,
     ) -> Self {
-        Self {
-            builder: RecordBatchBuilder::new(),
-            permit,
-            cell: OutcomeCell::new(Arc::clone(topic), partition),
-            created,
-            generation,
-            callbacks: 0,
-            record_size_max: 0,
-        }
+        let (callbacks, record_size_max) = (0, 0);
+        Self { builder, permit, cell, created, closes_at, generation, callbacks, record_size_max }
     }
 
     /// Bytes of the batch on the wire, uncompressed.
@@ -55,8 +51,10 @@ impl OpenBatch {
         self.created
     }
 
-    pub(super) fn generation(&self) -> u64 {
-        self.generation
+    /// Whether it takes records of this transaction at this time.
+    #[inline(always)]
+    pub(super) fn is_open_to(&self, generation: u64, now: Instant) -> bool {
+        self.generation == generation && self.closes_at.is_none_or(|at| now < at)
     }
 
     /// Bytes that the record would add; `None` if a batch can never be that long.
@@ -75,6 +73,22 @@ impl OpenBatch {
 
     pub(super) fn permit(&mut self) -> &mut MemoryPermit {
         &mut self.permit
+    }
+
+    /// Adds a record for which there is memory already, if the batch stays within `size_max` bytes.
+    #[inline(always)]
+    pub(super) fn append_in_place(
+        &mut self,
+        timestamp: i64,
+        record: &Record<'_>,
+        size_max: usize,
+    ) -> Option<Delivery> {
+        let before = self.builder.len();
+        let &Record { key, value, headers, .. } = record;
+        let len_max = size_max.checked_sub(BATCH_HEADER)?;
+        let index = self.builder.append_in_place(timestamp, key, value, headers, len_max)?;
+        self.record_size_max = self.record_size_max.max(self.builder.len() - before);
+        Some(self.cell.delivery(index, timestamp, key.map(<[u8]>::len), value.map(<[u8]>::len)))
     }
 
     /// Adds a record, whose memory was granted.
@@ -100,8 +114,8 @@ impl OpenBatch {
 
     /// Ends the batch: nothing can be added any more.
     pub(super) fn close(self) -> ProducerBatch {
-        let Self { builder, mut permit, cell, created, generation, callbacks, record_size_max } =
-            self;
+        let Self { builder, mut permit, cell, created, generation, .. } = self;
+        let (callbacks, record_size_max) = (self.callbacks, self.record_size_max);
         let body = builder.finish();
         let callback_permit = (callbacks > 0).then(|| permit.split(callbacks.min(permit.bytes())));
         let records = 0..u32::try_from(body.record_count()).unwrap_or(0);

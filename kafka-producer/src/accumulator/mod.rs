@@ -11,13 +11,15 @@ mod sticky;
 pub(crate) use batch::{BATCH_HEADER, Completion, ProducerBatch};
 pub(crate) use memory::{MemoryBudget, MemoryPermit};
 pub(crate) use queue::{
-    Attempt, BatchLimits, PartitionQueue, QueueClosed, QueueId, QueueStatus, TransactionGate,
+    Attempt, BatchLimits, Memory, PartitionQueue, QueueClosed, QueueId, QueueStatus,
+    TransactionGate,
 };
 pub(crate) use sticky::{Sticky, StickyRules};
 
 use std::time::{Duration, Instant};
 
 use kafka_protocol::ErrorCode;
+use kafka_protocol::records::ChunkPool;
 
 use crate::accumulator::queue::{QueueRefusal, Queued, record_size_max};
 use crate::accumulator::ready::ReadyList;
@@ -29,12 +31,31 @@ use crate::record::Record;
 use crate::sync::{Arc, ArcSwap, Mutex, lock};
 use crate::wake::WakeFlag;
 
-/// The time, read once a call.
+/// A moment, on both clocks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Now {
     pub(crate) monotonic: Instant,
     /// For records without a timestamp of their own: ms since 1970.
     pub(crate) timestamp_ms: i64,
+}
+
+/// What an append asks for the time: to know it exactly costs as much as to encode a record.
+pub(crate) trait Time {
+    /// The time of a record: now, or up to some milliseconds ago.
+    fn about(&self) -> Now;
+
+    /// The time at which a batch is opened.
+    fn exactly(&self) -> Instant;
+}
+
+impl Time for Now {
+    fn about(&self) -> Now {
+        *self
+    }
+
+    fn exactly(&self) -> Instant {
+        self.monotonic
+    }
 }
 
 /// What the accumulator keeps to.
@@ -54,6 +75,7 @@ pub(crate) struct AccumulatorConfig {
 pub(crate) struct RecordAccumulator {
     config: AccumulatorConfig,
     budget: MemoryBudget,
+    chunks: ChunkPool,
     ready: ReadyList,
     wake: Arc<WakeFlag>,
     cluster: ArcSwap<ClusterSnapshot>,
@@ -107,6 +129,7 @@ impl RecordAccumulator {
     pub(crate) fn new(config: AccumulatorConfig, wake: Arc<WakeFlag>) -> Self {
         Self {
             budget: MemoryBudget::new(config.buffer_memory),
+            chunks: ChunkPool::new(config.buffer_memory / CHUNKS_KEPT),
             config,
             ready: ReadyList::default(),
             wake,
@@ -121,7 +144,7 @@ impl RecordAccumulator {
     /// Wakes the sender when a batch was opened or got ready.
     pub(crate) fn try_append(
         &self,
-        now: Now,
+        time: impl Time,
         record: &Record<'_>,
         attempt: &mut Attempt,
     ) -> Result<Delivery, AppendError> {
@@ -145,7 +168,8 @@ impl RecordAccumulator {
         let queue = usize::try_from(partition).ok().and_then(|index| topic.queues.get(index));
         let queue = queue.ok_or(AppendError::UnknownPartition { partition, count })?;
         let limits = self.batch_limits(topic);
-        let queued = queue.append(now, record, attempt, &limits, &self.budget, &self.ready);
+        let memory = Memory { budget: &self.budget, chunks: &self.chunks };
+        let queued = queue.append(&time, record, attempt, &limits, memory, &self.ready);
         // A batch may have been closed for a record that found no memory then.
         let queued = queued.inspect_err(|_| self.wake.notify())?;
         let Queued { delivery, bytes, is_ready, is_new, is_listed } = queued;
@@ -308,6 +332,9 @@ impl From<QueueRefusal> for AppendError {
         }
     }
 }
+
+/// The part of `buffer.memory` that is kept beside it, for the next batches.
+const CHUNKS_KEPT: usize = 4;
 
 #[cfg(all(test, kafka_loom))]
 mod loom_tests;

@@ -10,13 +10,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use kafka_protocol::records::{ChunkPool, RecordBatchBuilder};
+
 use crate::accumulator::batch::{BATCH_OVERHEAD, OpenBatch, ProducerBatch};
 use crate::accumulator::ready::ReadyList;
-use crate::accumulator::{MemoryBudget, MemoryPermit, Now};
+use crate::accumulator::{MemoryBudget, MemoryPermit, Time};
 use crate::callbacks::Callback;
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, OutcomeCell};
 use crate::record::Record;
-use crate::sync::{AtomicBool, AtomicUsize, Mutex, Ordering, lock};
+use crate::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering, lock};
 
 /// Which queue: a dense number, and how often it was given before. A number is used again when its
 /// topic is gone.
@@ -53,6 +55,13 @@ pub(crate) struct BatchLimits {
     pub(crate) size_max: usize,
     /// An older batch takes no more records.
     pub(crate) age_max: Duration,
+}
+
+/// Where a batch gets its memory: what it may take, and the chunks themselves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Memory<'a> {
+    pub(crate) budget: &'a MemoryBudget,
+    pub(crate) chunks: &'a ChunkPool,
 }
 
 /// What [`PartitionQueue::append`] did.
@@ -108,11 +117,13 @@ struct State {
     /// Closed batches, oldest first; all older than the open one.
     full: VecDeque<ProducerBatch>,
     open: Option<OpenBatch>,
+    /// Bytes of records in the last batch, and so perhaps in the next one.
+    expected: usize,
 }
 
 impl PartitionQueue {
     pub(crate) fn new(id: QueueId, topic: Arc<str>, partition: i32, gate: TransactionGate) -> Self {
-        let state = State { closed: None, gate, full: VecDeque::new(), open: None };
+        let state = State { closed: None, gate, full: VecDeque::new(), open: None, expected: 0 };
         Self {
             id,
             topic,
@@ -130,13 +141,15 @@ impl PartitionQueue {
     /// closes after that, and wants the sender to see it, can rely on it.
     pub(crate) fn append(
         self: &Arc<Self>,
-        now: Now,
+        time: &impl Time,
         record: &Record<'_>,
         attempt: &mut Attempt,
         limits: &BatchLimits,
-        budget: &MemoryBudget,
+        memory: Memory<'_>,
         ready: &ReadyList,
     ) -> Result<Queued, QueueRefusal> {
+        let now = time.about();
+        let timestamp = record.timestamp.unwrap_or(now.timestamp_ms);
         let mut state = lock(&self.state);
         if let Some(closed) = &state.closed {
             return Err(QueueRefusal::Closed(closed.clone()));
@@ -145,13 +158,17 @@ impl PartitionQueue {
         if *attempt.generation.get_or_insert(generation) != generation {
             return Err(QueueRefusal::TransactionEnded);
         }
-        let timestamp = record.timestamp.unwrap_or(now.timestamp_ms);
-        let place = Place { timestamp, now: now.monotonic, generation, limits, budget };
+        let place = Place { timestamp, now: now.monotonic, generation, limits, memory };
+        if let Some((delivery, before, after)) = state.append_in_place(&place, record, attempt) {
+            let is_news = after >= limits.ready_size && before < limits.ready_size;
+            let is_listed = is_news && ready.push(self);
+            return Ok(self.queued(&state, delivery, before, after, limits, is_listed));
+        }
         // Whatever becomes of the record: the batch before it is complete.
         let was_listed = state.close_unfit(&place, record, attempt) && ready.push(self);
         let opened = match &state.open {
             Some(_) => None,
-            None => Some(self.open(&place, record, attempt)?),
+            None => Some(self.open(&place, record, attempt, state.expected, time.exactly())?),
         };
         let is_new = opened.is_some();
         // Kept only if the record gets in: a batch is never empty.
@@ -166,20 +183,18 @@ impl PartitionQueue {
             state.open = None;
         }
         let delivery = appended.map_err(QueueRefusal::Record)?;
-        let bytes = after - before;
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let is_ready = after >= limits.ready_size;
-        let is_news = is_new || (is_ready && before < limits.ready_size);
+        let is_news = is_new || (after >= limits.ready_size && before < limits.ready_size);
         let is_listed = is_news && ready.push(self) || was_listed;
-        Ok(Queued { delivery, bytes, is_ready, is_new, is_listed })
+        Ok(self.queued(&state, delivery, before, after, limits, is_listed))
     }
 
     /// Takes the oldest batch, which closes it. It never comes back.
     pub(crate) fn pop(&self) -> Option<ProducerBatch> {
         let mut state = lock(&self.state);
         let batch = state.full.pop_front();
-        let batch = batch.or_else(|| state.open.take().map(OpenBatch::close))?;
-        self.bytes.fetch_sub(batch.uncompressed_len, Ordering::Relaxed);
+        let batch = batch.or_else(|| state.close_open())?;
+        let bytes = self.bytes().saturating_sub(batch.uncompressed_len);
+        self.set_bytes(&state, bytes);
         Some(batch)
     }
 
@@ -253,15 +268,50 @@ impl PartitionQueue {
 }
 
 impl PartitionQueue {
+    /// Opens a batch; with less memory than the last one took, if there is no more.
     fn open(
         &self,
         place: &Place<'_>,
         record: &Record<'_>,
         attempt: &mut Attempt,
+        expected: usize,
+        created: Instant,
     ) -> Result<OpenBatch, QueueRefusal> {
-        let permit = attempt.take_permit(record, place.budget).map_err(QueueRefusal::Memory)?;
-        let (topic, partition) = (&self.topic, self.partition);
-        Ok(OpenBatch::new(topic, partition, place.now, place.generation, permit))
+        let Memory { budget, chunks } = place.memory;
+        let builder = |expected| RecordBatchBuilder::with_pool(chunks.clone(), expected);
+        let (builder, permit) = match attempt.take_permit(record, &builder(expected), budget) {
+            Ok(permit) => (builder(expected), permit),
+            Err(_) => {
+                let permit = attempt.take_permit(record, &builder(0), budget);
+                (builder(0), permit.map_err(QueueRefusal::Memory)?)
+            }
+        };
+        let cell = OutcomeCell::new(Arc::clone(&self.topic), self.partition);
+        let closes_at = created.checked_add(place.limits.age_max);
+        Ok(OpenBatch::new(builder, permit, cell, created, closes_at, place.generation))
+    }
+
+    /// What an append did that took the open batch from `before` bytes to `after`.
+    #[inline(always)]
+    fn queued(
+        &self,
+        state: &MutexGuard<'_, State>,
+        delivery: Delivery,
+        before: usize,
+        after: usize,
+        limits: &BatchLimits,
+        is_listed: bool,
+    ) -> Queued {
+        let bytes = after - before;
+        self.set_bytes(state, self.bytes() + bytes);
+        let is_ready = after >= limits.ready_size;
+        Queued { delivery, bytes, is_ready, is_new: before == 0, is_listed }
+    }
+
+    /// Others only read it: whoever changes it has the lock.
+    #[inline(always)]
+    fn set_bytes(&self, _state: &MutexGuard<'_, State>, bytes: usize) {
+        self.bytes.store(bytes, Ordering::Relaxed);
     }
 }
 
@@ -271,10 +321,35 @@ struct Place<'a> {
     now: Instant,
     generation: u64,
     limits: &'a BatchLimits,
-    budget: &'a MemoryBudget,
+    memory: Memory<'a>,
 }
 
 impl State {
+    /// Nearly every record: the open batch takes it, and has the memory for it already. Gives the length
+    /// of the batch before and after as well; nothing has changed if it gives nothing.
+    #[inline(always)]
+    fn append_in_place(
+        &mut self,
+        place: &Place<'_>,
+        record: &Record<'_>,
+        attempt: &Attempt,
+    ) -> Option<(Delivery, usize, usize)> {
+        let batch = self.open.as_mut()?;
+        if attempt.callback.is_some() || !batch.is_open_to(place.generation, place.now) {
+            return None;
+        }
+        let before = batch.len();
+        let delivery = batch.append_in_place(place.timestamp, record, place.limits.size_max)?;
+        Some((delivery, before, batch.len()))
+    }
+
+    /// Closes the open batch, if there is one.
+    fn close_open(&mut self) -> Option<ProducerBatch> {
+        let batch = self.open.take()?;
+        self.expected = batch.len();
+        Some(batch.close())
+    }
+
     /// Closes the open batch if this record cannot be added to it, or if there is no memory for it to
     /// grow: a new batch may do with less. Says whether it did.
     fn close_unfit(
@@ -286,12 +361,12 @@ impl State {
         let Some(batch) = &mut self.open else { return false };
         let len = batch.record_len(place.timestamp, record);
         let len = len.filter(|len| batch.len() + len <= place.limits.size_max);
-        let age = place.now.saturating_duration_since(batch.created());
-        let is_open = age < place.limits.age_max && batch.generation() == place.generation;
-        if is_open && len.is_some_and(|len| attempt.grow(batch, len, place.budget)) {
+        let is_open = batch.is_open_to(place.generation, place.now);
+        if is_open && len.is_some_and(|len| attempt.grow(batch, len, place.memory.budget)) {
             return false;
         }
-        self.full.extend(self.open.take().map(OpenBatch::close));
+        let closed = self.close_open();
+        self.full.extend(closed);
         true
     }
 }
@@ -322,9 +397,8 @@ impl Attempt {
         Self { callback, ..Self::default() }
     }
 
-    /// Memory that is enough for the record in a batch of its own, and so in any batch that is new.
-    fn batch_memory(&self, record: &Record<'_>) -> usize {
-        let builder = kafka_protocol::records::RecordBatchBuilder::new();
+    /// Memory that is enough for the record in a batch that is new.
+    fn batch_memory(&self, record: &Record<'_>, builder: &RecordBatchBuilder) -> usize {
         let len = record_size_max(record);
         BATCH_OVERHEAD + builder.memory_needed(len) + self.callback_memory()
     }
@@ -338,9 +412,10 @@ impl Attempt {
     fn take_permit(
         &mut self,
         record: &Record<'_>,
+        builder: &RecordBatchBuilder,
         budget: &MemoryBudget,
     ) -> Result<MemoryPermit, usize> {
-        let needed = self.batch_memory(record);
+        let needed = self.batch_memory(record, builder);
         let permit = self.permit.take_if(|permit| permit.bytes() >= needed);
         permit.or_else(|| budget.try_acquire(needed)).ok_or(needed)
     }

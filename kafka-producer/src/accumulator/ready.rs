@@ -39,8 +39,12 @@ impl ReadyList {
 mod tests {
     use std::time::Duration;
 
+    use kafka_protocol::records::ChunkPool;
+
     use super::*;
-    use crate::accumulator::{Attempt, BatchLimits, MemoryBudget, Now, QueueId, TransactionGate};
+    use crate::accumulator::{
+        Attempt, BatchLimits, Memory, MemoryBudget, Now, QueueId, TransactionGate,
+    };
     use crate::record::Record;
     use crate::testing::start;
 
@@ -60,7 +64,8 @@ mod tests {
             let held = lock(&list.queues);
             let append = scope.spawn(|| {
                 let mut attempt = Attempt::default();
-                queue.append(now, &record, &mut attempt, &limits, &budget, &list).is_ok()
+                let memory = Memory { budget: &budget, chunks: &ChunkPool::new(0) };
+                queue.append(&now, &record, &mut attempt, &limits, memory, &list).is_ok()
             });
             // It is about to be put on the list, and waits for us.
             while !queue.is_listed() {

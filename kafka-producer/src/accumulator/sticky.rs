@@ -58,7 +58,9 @@ impl Sticky {
         topic: &TopicEntry,
         rules: &StickyRules,
     ) {
-        let produced = self.produced.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        // Not added at once: when two threads meet the share of one is larger by a record.
+        let produced = self.produced.load(Ordering::Relaxed) + bytes;
+        self.produced.store(produced, Ordering::Relaxed);
         let share = rules.batch_size;
         if produced >= share && (is_complete || produced >= share.saturating_mul(2)) {
             self.switch(partition, topic, rules);

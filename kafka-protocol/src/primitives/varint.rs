@@ -73,11 +73,6 @@ pub(crate) const fn unsigned_varint_len(value: u32) -> usize {
     unsigned_varlong_len(value as u64)
 }
 
-#[inline(always)]
-pub(crate) const fn varlong_len(value: i64) -> usize {
-    unsigned_varlong_len(zigzag_64(value))
-}
-
 /// One byte for each seven significant bits, and one for zero. Nearly all values take one or two.
 #[inline(always)]
 pub(crate) const fn unsigned_varlong_len(value: u64) -> usize {
@@ -135,7 +130,7 @@ mod tests {
                 [1_i64 << shift, (1_i64 << shift).wrapping_sub(1), -(1_i64 << (shift % 63))]
             {
                 let buf = written(zigzag_64(value));
-                assert_eq!(buf.len(), varlong_len(value), "{value}");
+                assert_eq!(buf.len(), unsigned_varlong_len(zigzag_64(value)), "{value}");
                 assert_eq!(varlong(&buf).unwrap(), (&[][..], value));
                 if let Ok(value) = i32::try_from(value) {
                     let buf = written(zigzag_64(i64::from(value)));

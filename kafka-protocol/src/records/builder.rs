@@ -4,11 +4,11 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::RecordBatchHeader;
 use super::body::RecordBatchBody;
 use super::header::LENGTH_COUNTS_FROM;
 use super::record::RecordHeader;
-use crate::primitives::varint::{unsigned_varlong_len, varlong_len, write_varint_64, zigzag_64};
+use super::{ChunkPool, RecordBatchHeader};
+use crate::primitives::varint::{unsigned_varlong_len, write_varint_64, zigzag_64};
 
 /// Collects records into the body of a batch.
 ///
@@ -21,6 +21,10 @@ pub struct RecordBatchBuilder {
     open: Vec<u8>,
     /// Bytes in `full`.
     full_len: usize,
+    /// Where chunks come from, if not from the system.
+    pool: Option<ChunkPool>,
+    /// Capacity of the first chunk.
+    chunk_first: usize,
     record_count: i32,
     base_timestamp: i64,
     max_timestamp: i64,
@@ -40,10 +44,20 @@ impl RecordBatchBuilder {
             full: Vec::new(),
             open: Vec::new(),
             full_len: 0,
+            pool: None,
+            chunk_first: CHUNK_FIRST,
             record_count: 0,
             base_timestamp: -1,
             max_timestamp: -1,
         }
+    }
+
+    /// A builder that takes its chunks from a pool, to which they come back when the body is dropped.
+    ///
+    /// The first chunk is large enough for `expected` bytes of records, up to 64 KiB.
+    pub fn with_pool(pool: ChunkPool, expected: usize) -> Self {
+        let chunk_first = expected.clamp(CHUNK_FIRST, CHUNK_MAX).next_power_of_two();
+        Self { pool: Some(pool), chunk_first, ..Self::new() }
     }
 
     /// A builder whose first chunk holds `bytes` of records: for a batch whose size is known.
@@ -68,23 +82,26 @@ impl RecordBatchBuilder {
         headers: &[RecordHeader<'_>],
     ) -> Result<u32, AppendError> {
         let record = self.measure(timestamp, key, value, headers)?;
-        let room = self.open.capacity() - self.open.len();
-        match record.short_head() {
-            Some((head, len)) if record.len + head.len() <= room => {
-                let end = self.open.len() + len;
-                self.open.extend_from_slice(&head);
-                self.open.truncate(end);
-                record.put_content(&mut self.open);
-            }
-            _ => self.put_across_chunks(timestamp, key, value, headers)?,
+        if !record.put_in_place(&mut self.open) {
+            self.put_across_chunks(timestamp, key, value, headers)?;
         }
-        if self.record_count == 0 {
-            self.base_timestamp = timestamp;
-            self.max_timestamp = timestamp;
-        }
-        self.max_timestamp = self.max_timestamp.max(timestamp);
-        self.record_count += 1;
-        Ok(record.offset_delta as u32)
+        Ok(self.count(timestamp))
+    }
+
+    /// Adds a record if that takes no new memory and leaves the batch with no more than `len_max` bytes
+    /// of records; otherwise nothing changes. Gives what [`append`](Self::append) gives.
+    #[inline]
+    pub fn append_in_place(
+        &mut self,
+        timestamp: i64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &[RecordHeader<'_>],
+        len_max: usize,
+    ) -> Option<u32> {
+        let record = self.measure(timestamp, key, value, headers).ok()?;
+        let is_put = self.len() + record.len <= len_max && record.put_in_place(&mut self.open);
+        is_put.then(|| self.count(timestamp))
     }
 
     /// Bytes that [`append`](Self::append) would add to the batch for this record.
@@ -134,7 +151,7 @@ impl RecordBatchBuilder {
     /// Ends the batch: nothing more can be added. Copies nothing.
     pub fn finish(mut self) -> RecordBatchBody {
         if !self.open.is_empty() {
-            self.full.push(self.open.into());
+            self.full.push(share(self.pool.as_ref(), self.open));
         }
         let header = RecordBatchHeader {
             last_offset_delta: self.record_count - 1,
@@ -158,15 +175,16 @@ impl RecordBatchBuilder {
         // Differences wrap, and wrap back when they are read.
         let timestamp_delta =
             if offset_delta == 0 { 0 } else { timestamp.wrapping_sub(self.base_timestamp) };
-        let mut content_len = 1
-            + varlong_len(timestamp_delta)
-            + length_len(offset_delta as usize)
-            + nullable_len(key)
-            + nullable_len(value)
-            + length_len(headers.len());
-        for header in headers {
-            content_len += nullable_len(Some(header.key.as_bytes())) + nullable_len(header.value);
-        }
+        let (timestamp, offset) = (zigzag_64(timestamp_delta), (offset_delta as u64) << 1);
+        let bytes = key.map_or(0, <[u8]>::len).saturating_add(value.map_or(0, <[u8]>::len));
+        let is_short = bytes < SHORT_MAX && (timestamp | offset) < 1 << 14 && headers.is_empty();
+        let content_len = if is_short {
+            let head = short_len(timestamp) + short_len(offset);
+            // Attributes, and the number of headers.
+            2 + head + short_len(nullable(key)) + short_len(nullable(value)) + bytes
+        } else {
+            long_len(timestamp, offset, key, value, headers)
+        };
         if content_len > BODY_MAX - 5 {
             return Err(AppendError::RecordTooLarge { len: content_len });
         }
@@ -174,12 +192,25 @@ impl RecordBatchBuilder {
         if len > BODY_MAX - self.len() || offset_delta == i32::MAX {
             return Err(AppendError::BatchFull);
         }
-        Ok(Measured { len, content_len, timestamp_delta, offset_delta, key, value, headers })
+        Ok(Measured { len, content_len, timestamp, offset, is_short, key, value, headers })
+    }
+
+    /// Counts a record that was written, and gives its place.
+    #[inline(always)]
+    fn count(&mut self, timestamp: i64) -> u32 {
+        let place = self.record_count;
+        if place == 0 {
+            self.base_timestamp = timestamp;
+            self.max_timestamp = timestamp;
+        }
+        self.max_timestamp = self.max_timestamp.max(timestamp);
+        self.record_count += 1;
+        place as u32
     }
 
     /// Capacity of the next chunk, of which `needed` bytes are used at once.
     fn next_chunk(&self, needed: usize) -> usize {
-        let doubled = (2 * self.open.capacity()).clamp(CHUNK_FIRST, CHUNK_MAX);
+        let doubled = (2 * self.open.capacity()).clamp(self.chunk_first, CHUNK_MAX);
         doubled.max(needed)
     }
 
@@ -207,51 +238,85 @@ impl Default for RecordBatchBuilder {
     }
 }
 
+/// The bytes of a full chunk, which go back where they came from.
+fn share(pool: Option<&ChunkPool>, chunk: Vec<u8>) -> Bytes {
+    match pool {
+        Some(pool) => pool.share(chunk),
+        None => chunk.into(),
+    }
+}
+
 /// A record with what it takes to write it.
 struct Measured<'r> {
     /// Bytes of the record, its length field included.
     len: usize,
     /// What the length field says.
     content_len: usize,
-    timestamp_delta: i64,
-    offset_delta: i32,
+    /// Time since the first record, in zigzag form.
+    timestamp: u64,
+    /// Place after the first record, in zigzag form.
+    offset: u64,
+    /// Each of its varints takes one or two bytes, and it has no headers.
+    is_short: bool,
     key: Option<&'r [u8]>,
     value: Option<&'r [u8]>,
     headers: &'r [RecordHeader<'r>],
 }
 
 impl Measured<'_> {
+    /// Writes the record if the chunk has room for it.
+    #[inline(always)]
+    fn put_in_place(&self, open: &mut Vec<u8>) -> bool {
+        let room = open.capacity() - open.len();
+        // The head is written as eight bytes, whatever it takes.
+        if self.is_short && self.len + 8 <= room {
+            let (head, len) = self.short_head();
+            let end = open.len() + len;
+            open.extend_from_slice(&head);
+            open.truncate(end);
+            put_nullable(open, self.key);
+            put_nullable(open, self.value);
+            open.push(0);
+            return true;
+        }
+        let fits = self.len <= room;
+        if fits {
+            self.put_long(open);
+        }
+        fits
+    }
+
+    #[inline(never)]
+    fn put_long(&self, open: &mut Vec<u8>) {
+        self.put(open);
+    }
+
     #[inline(always)]
     fn put(&self, out: &mut impl Put) {
         put_length(out, self.content_len);
         // Attributes of a record: none are defined.
         out.put(&[0]);
-        put_varint_64(out, zigzag_64(self.timestamp_delta));
-        put_length(out, self.offset_delta as usize);
+        put_varint_64(out, self.timestamp);
+        put_varint_64(out, self.offset);
         self.put_content(out);
     }
 
-    /// What comes before the key, and its length, if each varint takes one or two bytes.
+    /// What comes before the key and its length, of a short record.
     ///
     /// Put together in a register, and written at once: that saves the checks for room of each.
     #[inline(always)]
-    fn short_head(&self) -> Option<([u8; 8], usize)> {
-        let length = (self.content_len as u64) << 1;
-        let timestamp = zigzag_64(self.timestamp_delta);
-        let offset = (self.offset_delta as u64) << 1;
-        if (length | timestamp | offset) >= 1 << 14 {
-            return None;
-        }
+    fn short_head(&self) -> ([u8; 8], usize) {
         let mut head = 0;
         let mut bits = 0;
-        for (value, attributes_bits) in [(length, 8), (timestamp, 0), (offset, 0)] {
+        let length = (self.content_len as u64) << 1;
+        for (value, attributes_bits) in [(length, 8), (self.timestamp, 0), (self.offset, 0)] {
             let (bytes, len) =
                 if value < 0x80 { (value, 8) } else { (value & 0x7f | 0x80 | value >> 7 << 8, 16) };
             head |= bytes << bits;
             // Attributes of a record: none are defined.
             bits += len + attributes_bits;
         }
-        Some((head.to_le_bytes(), bits / 8))
+        (head.to_le_bytes(), bits / 8)
     }
 
     #[inline(always)]
@@ -292,10 +357,15 @@ impl Put for ChunkWriter<'_> {
             let room = open.capacity() - open.len();
             if room == 0 {
                 let capacity = self.builder.next_chunk(self.rest);
-                let full = std::mem::replace(&mut self.builder.open, Vec::with_capacity(capacity));
+                let pool = self.builder.pool.as_ref();
+                let next = match pool {
+                    Some(pool) => pool.take(capacity),
+                    None => Vec::with_capacity(capacity),
+                };
+                let full = std::mem::replace(&mut self.builder.open, next);
                 if !full.is_empty() {
                     self.builder.full_len += full.len();
-                    self.builder.full.push(full.into());
+                    self.builder.full.push(share(pool, full));
                 }
                 continue;
             }
@@ -309,6 +379,37 @@ impl Put for ChunkWriter<'_> {
 
 /// Length -1 in zigzag form.
 const NULL: u8 = 1;
+/// Keys and values that are together shorter have lengths of one or two bytes, and so has their record.
+const SHORT_MAX: usize = 8000;
+
+/// The length of a key or value in zigzag form.
+#[inline(always)]
+fn nullable(bytes: Option<&[u8]>) -> u64 {
+    bytes.map_or(NULL.into(), |bytes| (bytes.len() as u64) << 1)
+}
+
+/// Bytes of a varint that takes one or two.
+#[inline(always)]
+fn short_len(value: u64) -> usize {
+    1 + usize::from(value >= 1 << 7)
+}
+
+/// Bytes of any record, without its length field.
+#[inline(never)]
+fn long_len(
+    timestamp: u64,
+    offset: u64,
+    key: Option<&[u8]>,
+    value: Option<&[u8]>,
+    headers: &[RecordHeader<'_>],
+) -> usize {
+    let head = 1 + unsigned_varlong_len(timestamp) + unsigned_varlong_len(offset);
+    let mut len = head + nullable_len(key) + nullable_len(value) + length_len(headers.len());
+    for header in headers {
+        len += nullable_len(Some(header.key.as_bytes())) + nullable_len(header.value);
+    }
+    len
+}
 
 /// A number from 0 up in zigzag form: lengths and counts, and how far a record is from the first one.
 #[inline(always)]

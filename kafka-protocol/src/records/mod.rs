@@ -37,6 +37,7 @@
 mod batch;
 mod body;
 mod builder;
+mod chunk_pool;
 mod compression;
 mod control;
 mod header;
@@ -46,6 +47,7 @@ mod rope;
 pub use batch::{CrcCheck, RecordBatch, RecordBatches, RecordIter};
 pub use body::RecordBatchBody;
 pub use builder::{AppendError, RecordBatchBuilder};
+pub use chunk_pool::ChunkPool;
 pub use compression::{
     Compression, CompressionError, CompressionLevelError, CompressionOptions, Compressor,
     ParseCompressionError,

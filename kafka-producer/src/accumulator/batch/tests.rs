@@ -1,7 +1,7 @@
 use std::sync::mpsc;
 
 use kafka_protocol::ErrorCode;
-use kafka_protocol::records::{Compression, Compressor, RecordHeader};
+use kafka_protocol::records::{Compression, Compressor, RecordBatchBuilder, RecordHeader};
 
 use super::*;
 use crate::accumulator::MemoryBudget;
@@ -15,7 +15,14 @@ fn batch(
     tell: &mpsc::Sender<String>,
 ) -> ProducerBatch {
     let permit = budget.try_acquire(BATCH_OVERHEAD + 16 * 1024 + records.len() * CALLBACK).unwrap();
-    let mut batch = OpenBatch::new(&"orders".into(), 0, start(), 0, permit);
+    let mut batch = OpenBatch::new(
+        RecordBatchBuilder::new(),
+        permit,
+        OutcomeCell::new("orders".into(), 0),
+        start(),
+        None,
+        0,
+    );
     for (value, has_callback) in records {
         let headers = [RecordHeader { key: "value", value: Some(value.as_bytes()) }];
         let record = Record::new("orders", *value).headers(&headers);

@@ -1,9 +1,11 @@
 use std::time::Duration;
 
+use kafka_protocol::records::ChunkPool;
+
 use super::*;
 use crate::accumulator::ready::ReadyList;
 use crate::accumulator::{
-    Attempt, BatchLimits, MemoryBudget, Now, PartitionQueue, QueueId, TransactionGate,
+    Attempt, BatchLimits, Memory, MemoryBudget, Now, PartitionQueue, QueueId, TransactionGate,
 };
 use crate::cluster::TopicShared;
 use crate::record::Record;
@@ -38,7 +40,8 @@ fn fill(queue: &Arc<PartitionQueue>, batches: usize) {
     let (budget, list) = (MemoryBudget::new(1 << 20), ReadyList::default());
     for _ in 0..batches {
         let record = Record::new("orders", &[0; 1000]);
-        queue.append(now, &record, &mut Attempt::default(), &limits, &budget, &list).unwrap();
+        let memory = Memory { budget: &budget, chunks: &ChunkPool::new(0) };
+        queue.append(&now, &record, &mut Attempt::default(), &limits, memory, &list).unwrap();
     }
 }
 
