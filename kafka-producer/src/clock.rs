@@ -46,7 +46,7 @@ impl Clock {
     }
 }
 
-impl Time for &Clock {
+impl Time for Clock {
     #[inline(always)]
     fn about(&self) -> Now {
         // Not `now`, which stores it for all threads to see.

@@ -73,6 +73,14 @@ impl ClusterSnapshot {
     }
 }
 
+impl TopicEntry {
+    /// The queue of a partition, if there is such a one.
+    #[inline(always)]
+    pub(crate) fn queue(&self, partition: i32) -> Option<&Arc<PartitionQueue>> {
+        self.queues.get(usize::try_from(partition).ok()?)
+    }
+}
+
 impl TopicShared {
     pub(crate) fn new(name: Arc<str>, size_max: usize, seed: u64) -> Self {
         Self {

@@ -1,7 +1,6 @@
 //! The facade: what users hold, and the only place where somebody waits.
 
 use std::fmt;
-use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -44,6 +43,8 @@ struct Handle {
     max_block: Duration,
     partitioner: Option<Arc<dyn Partitioner>>,
     interceptors: Interceptors,
+    /// Nobody but the accumulator has a say in a record.
+    is_plain: bool,
 }
 
 /// What callers and driver share.
@@ -67,14 +68,6 @@ enum DriverState {
     Died(Arc<str>),
 }
 
-/// Why a send is not done at once.
-enum Slow {
-    /// Something is missing.
-    Waits(AppendError),
-    /// Interceptors have their say first.
-    Intercepted,
-}
-
 /// A partition of a topic, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -94,7 +87,8 @@ impl Producer {
         partitioner: Option<Arc<dyn Partitioner>>,
         interceptors: Interceptors,
     ) -> Self {
-        Self { handle: Arc::new(Handle { shared, max_block, partitioner, interceptors }) }
+        let is_plain = partitioner.is_none() && interceptors.is_empty();
+        Self { handle: Arc::new(Handle { shared, max_block, partitioner, interceptors, is_plain }) }
     }
 
     /// Accepts a record, and gives what will become of it.
@@ -108,10 +102,9 @@ impl Producer {
     /// # Cancel safety
     /// If the future is dropped before it is ready, the record was not accepted.
     pub async fn send(&self, record: Record<'_>) -> Result<Delivery, SendError> {
-        let mut attempt = Attempt::default();
-        match self.append_at_once(&record, &mut attempt) {
-            Ok(delivery) => Ok(delivery),
-            Err(slow) => self.send_slowly(record, attempt, slow).await,
+        match self.append_in_place(&record) {
+            Some(delivery) => Ok(delivery),
+            None => self.send_fully(record, None).await,
         }
     }
 
@@ -130,11 +123,7 @@ impl Producer {
         record: Record<'_>,
         callback: impl FnOnce(Result<RecordMetadata, ProduceError>) + Send + 'static,
     ) -> Result<(), SendError> {
-        let mut attempt = Attempt::with_callback(Some(Callback::new(callback)));
-        match self.append_at_once(&record, &mut attempt) {
-            Ok(_) => Ok(()),
-            Err(slow) => self.send_slowly(record, attempt, slow).await.map(drop),
-        }
+        self.send_fully(record, Some(Callback::new(callback))).await.map(drop)
     }
 
     /// Accepts a record if that is possible at once.
@@ -142,6 +131,9 @@ impl Producer {
     /// # Errors
     /// As [`send`](Self::send), and [`SendError::WouldBlock`]: what is missing was asked for.
     pub fn try_send(&self, record: Record<'_>) -> Result<Delivery, SendError> {
+        if let Some(delivery) = self.append_in_place(&record) {
+            return Ok(delivery);
+        }
         self.intercepted(record, None, |record, callback| {
             let mut attempt = Attempt::with_callback(callback);
             self.try_append(record, &mut attempt).map_err(|error| self.refusal(record, error))
@@ -264,28 +256,29 @@ impl Producer {
         self.handle.shared.accumulator.budget().used()
     }
 
-    /// Nearly every send ends here, and so without a future that has anything to keep.
+    /// Nearly every send ends here, and so without anything to keep in a future.
     #[inline(always)]
-    fn append_at_once(&self, record: &Record<'_>, attempt: &mut Attempt) -> Result<Delivery, Slow> {
-        if !self.handle.interceptors.is_empty() {
-            return Err(Slow::Intercepted);
+    fn append_in_place(&self, record: &Record<'_>) -> Option<Delivery> {
+        let (handle, shared) = (&*self.handle, &self.handle.shared);
+        if !handle.is_plain || record.timestamp.is_some_and(i64::is_negative) {
+            return None;
         }
-        self.try_append(record, attempt).map_err(Slow::Waits)
+        shared.accumulator.append_in_place(&shared.clock, record)
     }
 
-    /// Goes on with a send that was not done at once. In a box of its own, so that the others are small.
-    #[cold]
-    fn send_slowly<'a>(
-        &'a self,
-        record: Record<'a>,
-        attempt: Attempt,
-        slow: Slow,
-    ) -> Pin<Box<dyn Future<Output = Result<Delivery, SendError>> + Send + 'a>> {
-        match slow {
-            Slow::Waits(error) => {
-                Box::pin(async move { self.append_slowly(&record, attempt, error).await })
-            }
-            Slow::Intercepted => Box::pin(self.send_intercepted(record, attempt.callback)),
+    async fn send_fully(
+        &self,
+        record: Record<'_>,
+        callback: Option<Callback>,
+    ) -> Result<Delivery, SendError> {
+        if !self.handle.interceptors.is_empty() {
+            return Box::pin(self.send_intercepted(record, callback)).await;
+        }
+        let mut attempt = Attempt::with_callback(callback);
+        match self.try_append(&record, &mut attempt) {
+            Ok(delivery) => Ok(delivery),
+            // In a box, so that the future of a send that need not wait is small.
+            Err(error) => Box::pin(self.append_slowly(&record, attempt, error)).await,
         }
     }
 

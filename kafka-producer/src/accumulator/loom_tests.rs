@@ -83,7 +83,7 @@ fn append_with(
     partition: i32,
     attempt: &mut Attempt,
 ) -> Result<Delivery, AppendError> {
-    accumulator.try_append(now(), &Record::new("orders", "a").partition(partition), attempt)
+    accumulator.try_append(&now(), &Record::new("orders", "a").partition(partition), attempt)
 }
 
 fn take_ready(accumulator: &RecordAccumulator) -> Vec<Arc<PartitionQueue>> {

@@ -6,6 +6,7 @@ mod batch;
 mod memory;
 mod queue;
 mod ready;
+mod recent;
 mod sticky;
 
 pub(crate) use batch::{BATCH_HEADER, Completion, ProducerBatch};
@@ -23,6 +24,7 @@ use kafka_protocol::records::ChunkPool;
 
 use crate::accumulator::queue::{QueueRefusal, Queued, record_size_max};
 use crate::accumulator::ready::ReadyList;
+use crate::accumulator::recent::Versions;
 use crate::callbacks::CALLBACK;
 use crate::cluster::{ClusterSnapshot, ClusterWaiters, TopicEntry, TopicState};
 use crate::delivery::Delivery;
@@ -79,6 +81,7 @@ pub(crate) struct RecordAccumulator {
     ready: ReadyList,
     wake: Arc<WakeFlag>,
     cluster: ArcSwap<ClusterSnapshot>,
+    versions: Versions,
     waiters: ClusterWaiters,
     /// Every queue that is in use, by its index, and why there are no more of them.
     registry: Mutex<Registry>,
@@ -134,9 +137,35 @@ impl RecordAccumulator {
             ready: ReadyList::default(),
             wake,
             cluster: ArcSwap::default(),
+            versions: Versions::new(),
             waiters: ClusterWaiters::default(),
             registry: Mutex::default(),
         }
+    }
+
+    /// Nearly every record: appends it to its partition's open batch, if that has memory for it already.
+    /// Otherwise nothing happens; [`try_append`](Self::try_append) does what it takes, or says what is
+    /// missing.
+    #[inline]
+    pub(crate) fn append_in_place(
+        &self,
+        time: &impl Time,
+        record: &Record<'_>,
+    ) -> Option<Delivery> {
+        if self.check_size(record).is_err() {
+            return None;
+        }
+        let find = || match self.cluster.load().topic(record.topic) {
+            Some(TopicState::Known(topic)) => Some(Arc::clone(topic)),
+            _ => None,
+        };
+        self.versions.with_topic(record.topic, find, |topic| {
+            let (partition, is_sticky) = self.choose_partition(topic, record);
+            let queue = topic.queue(partition)?;
+            let limits = self.batch_limits(topic);
+            let queued = queue.append_in_place(time.about(), record, &limits, &self.ready)?;
+            Some(self.note_queued(topic, partition, is_sticky, queued))
+        })
     }
 
     /// Appends a record to its partition's open batch, or says what is missing.
@@ -144,10 +173,15 @@ impl RecordAccumulator {
     /// Wakes the sender when a batch was opened or got ready.
     pub(crate) fn try_append(
         &self,
-        time: impl Time,
+        time: &impl Time,
         record: &Record<'_>,
         attempt: &mut Attempt,
     ) -> Result<Delivery, AppendError> {
+        if let Some(delivery) =
+            attempt.is_fresh().then(|| self.append_in_place(time, record)).flatten()
+        {
+            return Ok(delivery);
+        }
         // Before the topic: nobody is to wait for one to learn that no topic could take the record.
         self.check_size(record)?;
         let snapshot = self.cluster.load();
@@ -156,24 +190,42 @@ impl RecordAccumulator {
             Some(TopicState::Failed(error)) => return Err(AppendError::TopicFailed(*error)),
             None => return Err(AppendError::UnknownTopic),
         };
-        let rules = self.sticky_rules();
-        let (partition, is_sticky) = match (record.partition, record.key) {
+        let (partition, is_sticky) = self.choose_partition(topic, record);
+        let count = topic.queues.len();
+        let queue =
+            topic.queue(partition).ok_or(AppendError::UnknownPartition { partition, count })?;
+        let limits = self.batch_limits(topic);
+        let memory = Memory { budget: &self.budget, chunks: &self.chunks };
+        let queued = queue.append(time, record, attempt, &limits, memory, &self.ready);
+        // A batch may have been closed for a record that found no memory then.
+        let queued = queued.inspect_err(|_| self.wake.notify())?;
+        Ok(self.note_queued(topic, partition, is_sticky, queued))
+    }
+
+    /// The partition of a record, and whether it is the one that keyless records go to for now.
+    #[inline(always)]
+    fn choose_partition(&self, topic: &TopicEntry, record: &Record<'_>) -> (i32, bool) {
+        match (record.partition, record.key) {
             (Some(partition), _) => (partition, false),
             (None, Some(key)) if !self.config.ignore_keys => {
                 (partition_for_key(key, topic.queues.len()), false)
             }
-            (None, _) => (topic.shared.sticky.partition(topic, &rules), true),
-        };
-        let count = topic.queues.len();
-        let queue = usize::try_from(partition).ok().and_then(|index| topic.queues.get(index));
-        let queue = queue.ok_or(AppendError::UnknownPartition { partition, count })?;
-        let limits = self.batch_limits(topic);
-        let memory = Memory { budget: &self.budget, chunks: &self.chunks };
-        let queued = queue.append(&time, record, attempt, &limits, memory, &self.ready);
-        // A batch may have been closed for a record that found no memory then.
-        let queued = queued.inspect_err(|_| self.wake.notify())?;
+            (None, _) => (topic.shared.sticky.partition(topic, &self.sticky_rules()), true),
+        }
+    }
+
+    /// What follows from a record that was appended.
+    #[inline(always)]
+    fn note_queued(
+        &self,
+        topic: &TopicEntry,
+        partition: i32,
+        is_sticky: bool,
+        queued: Queued,
+    ) -> Delivery {
         let Queued { delivery, bytes, is_ready, is_new, is_listed } = queued;
         if is_sticky {
+            let rules = self.sticky_rules();
             topic.shared.sticky.produced(partition, bytes, is_ready, topic, &rules);
         }
         if is_new {
@@ -182,7 +234,7 @@ impl RecordAccumulator {
         if is_listed {
             self.wake.notify();
         }
-        Ok(delivery)
+        delivery
     }
 
     /// The topics as they are known now.
@@ -199,6 +251,7 @@ impl RecordAccumulator {
     /// What others see of the cluster from now on. New queues must be in it, closed ones must not.
     pub(crate) fn update_cluster(&self, snapshot: ClusterSnapshot) {
         self.cluster.store(Arc::new(snapshot));
+        self.versions.advance();
         self.waiters.wake_all();
     }
 
@@ -306,6 +359,7 @@ impl RecordAccumulator {
         StickyRules { batch_size: self.config.batch_size, is_adaptive: self.config.is_adaptive }
     }
 
+    #[inline(always)]
     fn check_size(&self, record: &Record<'_>) -> Result<(), AppendError> {
         let size = BATCH_HEADER + record_size_max(record);
         let over = |limit, property| AppendError::TooLarge { size, limit, property };

@@ -14,7 +14,7 @@ use kafka_protocol::records::{ChunkPool, RecordBatchBuilder};
 
 use crate::accumulator::batch::{BATCH_OVERHEAD, OpenBatch, ProducerBatch};
 use crate::accumulator::ready::ReadyList;
-use crate::accumulator::{MemoryBudget, MemoryPermit, Time};
+use crate::accumulator::{MemoryBudget, MemoryPermit, Now, Time};
 use crate::callbacks::Callback;
 use crate::delivery::{Delivery, OutcomeCell};
 use crate::record::Record;
@@ -134,6 +134,29 @@ impl PartitionQueue {
         }
     }
 
+    /// Adds a record if the open batch takes it and has memory for it already. Otherwise nothing happens.
+    #[inline(always)]
+    pub(crate) fn append_in_place(
+        self: &Arc<Self>,
+        now: Now,
+        record: &Record<'_>,
+        limits: &BatchLimits,
+        ready: &ReadyList,
+    ) -> Option<Queued> {
+        let mut state = lock(&self.state);
+        let TransactionGate::Open(generation) = state.gate;
+        let is_closed = state.closed.is_some();
+        let batch = state.open.as_mut().filter(|batch| batch.is_open_to(generation, now.monotonic));
+        let batch = batch.filter(|_| !is_closed)?;
+        let before = batch.len();
+        let timestamp = record.timestamp.unwrap_or(now.timestamp_ms);
+        let delivery = batch.append_in_place(timestamp, record, limits.size_max)?;
+        let after = batch.len();
+        let is_listed =
+            after >= limits.ready_size && before < limits.ready_size && ready.push(self);
+        Some(self.queued(&state, delivery, before, after, limits, is_listed))
+    }
+
     /// Adds a record.
     ///
     /// `permit` is memory that was granted to this record; it is used up or left as it was. If there is
@@ -159,11 +182,6 @@ impl PartitionQueue {
             return Err(QueueRefusal::TransactionEnded);
         }
         let place = Place { timestamp, now: now.monotonic, generation, limits, memory };
-        if let Some((delivery, before, after)) = state.append_in_place(&place, record, attempt) {
-            let is_news = after >= limits.ready_size && before < limits.ready_size;
-            let is_listed = is_news && ready.push(self);
-            return Ok(self.queued(&state, delivery, before, after, limits, is_listed));
-        }
         // Whatever becomes of the record: the batch before it is complete.
         let was_listed = state.close_unfit(&place, record, attempt) && ready.push(self);
         let opened = match &state.open {
@@ -302,9 +320,8 @@ impl PartitionQueue {
         limits: &BatchLimits,
         is_listed: bool,
     ) -> Queued {
-        let bytes = after - before;
+        let (bytes, is_ready) = (after - before, after >= limits.ready_size);
         self.set_bytes(state, self.bytes() + bytes);
-        let is_ready = after >= limits.ready_size;
         Queued { delivery, bytes, is_ready, is_new: before == 0, is_listed }
     }
 
@@ -325,24 +342,6 @@ struct Place<'a> {
 }
 
 impl State {
-    /// Nearly every record: the open batch takes it, and has the memory for it already. Gives the length
-    /// of the batch before and after as well; nothing has changed if it gives nothing.
-    #[inline(always)]
-    fn append_in_place(
-        &mut self,
-        place: &Place<'_>,
-        record: &Record<'_>,
-        attempt: &Attempt,
-    ) -> Option<(Delivery, usize, usize)> {
-        let batch = self.open.as_mut()?;
-        if attempt.callback.is_some() || !batch.is_open_to(place.generation, place.now) {
-            return None;
-        }
-        let before = batch.len();
-        let delivery = batch.append_in_place(place.timestamp, record, place.limits.size_max)?;
-        Some((delivery, before, batch.len()))
-    }
-
     /// Closes the open batch, if there is one.
     fn close_open(&mut self) -> Option<ProducerBatch> {
         let batch = self.open.take()?;
@@ -395,6 +394,11 @@ pub(crate) struct Attempt {
 impl Attempt {
     pub(crate) fn with_callback(callback: Option<Callback>) -> Self {
         Self { callback, ..Self::default() }
+    }
+
+    /// Nothing is known of the record but the record.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.generation.is_none() && self.permit.is_none() && self.callback.is_none()
     }
 
     /// Memory that is enough for the record in a batch that is new.

@@ -50,7 +50,7 @@ fn listed(accumulator: &RecordAccumulator) -> Vec<Arc<PartitionQueue>> {
 }
 
 fn append(accumulator: &RecordAccumulator, record: &Record<'_>) -> Result<Delivery, AppendError> {
-    accumulator.try_append(now(), record, &mut Attempt::default())
+    accumulator.try_append(&now(), record, &mut Attempt::default())
 }
 
 #[test]
@@ -100,9 +100,9 @@ fn an_old_batch_takes_no_more_records() {
     let accumulator = accumulator(config(), 1);
     let record = Record::new("orders", "a");
     let first = now();
-    accumulator.try_append(first, &record, &mut Attempt::default()).unwrap();
+    accumulator.try_append(&first, &record, &mut Attempt::default()).unwrap();
     let later = Now { monotonic: first.monotonic + Duration::from_secs(1), ..first };
-    accumulator.try_append(later, &record, &mut Attempt::default()).unwrap();
+    accumulator.try_append(&later, &record, &mut Attempt::default()).unwrap();
     let queue = listed(&accumulator).remove(0);
     assert_eq!(queue.pop().unwrap().record_count(), 1);
     assert_eq!(queue.pop().unwrap().record_count(), 1);
@@ -127,7 +127,7 @@ fn memory_is_asked_for_and_a_granted_permit_is_enough() {
     let permit = accumulator.budget().try_acquire(needed);
     let mut attempt = Attempt::default();
     attempt.permit = permit;
-    accumulator.try_append(now(), &record, &mut attempt).unwrap();
+    accumulator.try_append(&now(), &record, &mut attempt).unwrap();
     assert!(attempt.permit.is_none());
     std::iter::from_fn(|| queue.pop()).for_each(drop);
     assert_eq!(accumulator.budget().used(), 0);
@@ -411,7 +411,7 @@ fn memory_that_was_granted_and_not_needed_is_given_back() {
     let before = accumulator.budget().used();
     let mut attempt = Attempt::default();
     attempt.permit = accumulator.budget().try_acquire(5000);
-    accumulator.try_append(now(), &Record::new("orders", "second"), &mut attempt).unwrap();
+    accumulator.try_append(&now(), &Record::new("orders", "second"), &mut attempt).unwrap();
     assert!(accumulator.budget().used() > before);
     drop(attempt);
     assert_eq!(accumulator.budget().used(), before);

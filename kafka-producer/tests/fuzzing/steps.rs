@@ -76,7 +76,7 @@ impl World {
         };
         let value = vec![u8::try_from(self.ledger.len() % 256).unwrap_or(0); size];
         let record = Record { partition, key, ..Record::new(topic, &value) };
-        match self.accumulator.try_append(self.both_clocks(), &record, &mut attempt) {
+        match self.accumulator.try_append(&self.both_clocks(), &record, &mut attempt) {
             Ok(delivery) => {
                 let due = self.latest.max(self.now) + self.settings.sender.delivery_timeout;
                 self.ledger.accept(delivery, due);

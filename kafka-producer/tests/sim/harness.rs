@@ -87,7 +87,7 @@ impl Simulation {
         let value = self.ledger.next_value(size);
         let record = Record { partition, ..Record::new(topic, &value) };
         let mut attempt = Attempt::default();
-        match self.accumulator.try_append(self.both_clocks(), &record, &mut attempt) {
+        match self.accumulator.try_append(&self.both_clocks(), &record, &mut attempt) {
             Ok(delivery) => {
                 self.network.story.tell(self.now, Who::App, || {
                     let (number, partition) = (self.ledger.accepted(), delivery.partition());

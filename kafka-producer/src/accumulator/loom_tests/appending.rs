@@ -63,7 +63,7 @@ fn a_batch_that_was_looked_at_is_news_again_when_it_is_ready() {
             thread::spawn(move || {
                 append(&accumulator, 0).unwrap();
                 let large = Record::new("orders", &[0; 1000]).partition(0);
-                accumulator.try_append(now(), &large, &mut Attempt::default()).unwrap();
+                accumulator.try_append(&now(), &large, &mut Attempt::default()).unwrap();
             })
         };
         let mut is_full = false;
@@ -110,7 +110,7 @@ fn the_older_batch_is_popped_first_even_if_it_is_closed_meanwhile() {
             let later = Now { monotonic: now().monotonic + Duration::from_secs(1), ..now() };
             [now(), later].map(|now| {
                 let record = Record::new("orders", "a").partition(0);
-                accumulator.try_append(now, &record, &mut Attempt::default()).unwrap()
+                accumulator.try_append(&now, &record, &mut Attempt::default()).unwrap()
             })
         });
         let mut log = 0;
@@ -178,7 +178,8 @@ fn a_later_attempt_is_of_the_transaction_of_the_first_one() {
             thread::spawn(move || {
                 let (record, mut attempt) = (Record::new("orders", "a"), Attempt::default());
                 let mut append = |at: usize| {
-                    queues[at].append(now(), &record, &mut attempt, &limits, &budget, &ready)
+                    let memory = Memory { budget: &budget, chunks: &ChunkPool::new(0) };
+                    queues[at].append(&now(), &record, &mut attempt, &limits, memory, &ready)
                 };
                 append(first).unwrap();
                 assert!(matches!(append(second), Err(QueueRefusal::TransactionEnded)));

@@ -111,14 +111,10 @@ fn a_queue_that_is_made_during_the_close_is_closed() {
         wait.join().unwrap();
         assert!(accumulator.closed().is_some());
         let limits = BatchLimits { ready_size: 1, size_max: 1000, age_max: Duration::from_secs(1) };
-        let refused = new.append(
-            now(),
-            &Record::new("orders", "a"),
-            &mut Attempt::default(),
-            &limits,
-            accumulator.budget(),
-            &accumulator.ready,
-        );
+        let memory = Memory { budget: accumulator.budget(), chunks: &accumulator.chunks };
+        let record = Record::new("orders", "a");
+        let attempt = &mut Attempt::default();
+        let refused = new.append(&now(), &record, attempt, &limits, memory, &accumulator.ready);
         assert!(matches!(refused, Err(QueueRefusal::Closed(QueueClosed::ProducerClosed))));
     });
 }

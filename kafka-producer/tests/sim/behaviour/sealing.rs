@@ -68,7 +68,7 @@ fn a_record_that_takes_nearly_all_of_the_memory_is_sent_without_compression() {
     let mut attempt = Attempt::default();
     attempt.permit = Some(permit);
     let (now, record) = (simulation.both_clocks(), Record::new("orders", &value));
-    let delivery = simulation.accumulator.try_append(now, &record, &mut attempt).unwrap();
+    let delivery = simulation.accumulator.try_append(&now, &record, &mut attempt).unwrap();
     simulation.ledger.accept(simulation.now, delivery);
     simulation.sender.handle_event(simulation.now, Event::RecordsReady);
     simulation.settle();

@@ -58,7 +58,7 @@ fn a_record_that_the_sender_hears_of_too_late_has_failed_when_it_waits_again() {
     // Accepted while the machine falls asleep: the sender is told of it after that.
     let record = Record { partition: Some(0), ..Record::new("orders", b"late") };
     let (now, attempt) = (simulation.both_clocks(), &mut Attempt::default());
-    let delivery = simulation.accumulator.try_append(now, &record, attempt).unwrap();
+    let delivery = simulation.accumulator.try_append(&now, &record, attempt).unwrap();
     simulation.now += simulation.settings.delivery_timeout;
     simulation.sender.handle_event(simulation.now, Event::RecordsReady);
     simulation.drain();
