@@ -182,8 +182,9 @@ impl PartitionQueue {
             return Err(QueueRefusal::TransactionEnded);
         }
         let place = Place { timestamp, now: now.monotonic, generation, limits, memory };
+        let is_closed = state.close_unfit(&place, record, attempt).map_err(QueueRefusal::Memory)?;
         // Whatever becomes of the record: the batch before it is complete.
-        let was_listed = state.close_unfit(&place, record, attempt) && ready.push(self);
+        let was_listed = is_closed && ready.push(self);
         let opened = match &state.open {
             Some(_) => None,
             None => Some(self.open(&place, record, attempt, state.expected, time.exactly())?),
@@ -349,24 +350,34 @@ impl State {
         Some(batch.close())
     }
 
-    /// Closes the open batch if this record cannot be added to it, or if there is no memory for it to
-    /// grow: a new batch may do with less. Says whether it did.
+    /// Closes the open batch if this record cannot be added to it. Says whether it did.
+    ///
+    /// Without memory for it to grow it stays open, and how much the record needs is the error: where
+    /// memory is always full, batches would otherwise stay as small as the first one that found none.
+    /// The batch is closed, since a new one may do with less, if the record has waited already or if
+    /// that is much of all memory.
     fn close_unfit(
         &mut self,
         place: &Place<'_>,
         record: &Record<'_>,
         attempt: &mut Attempt,
-    ) -> bool {
-        let Some(batch) = &mut self.open else { return false };
+    ) -> Result<bool, usize> {
+        let Some(batch) = &mut self.open else { return Ok(false) };
         let len = batch.record_len(place.timestamp, record);
         let len = len.filter(|len| batch.len() + len <= place.limits.size_max);
-        let is_open = batch.is_open_to(place.generation, place.now);
-        if is_open && len.is_some_and(|len| attempt.grow(batch, len, place.memory.budget)) {
-            return false;
+        if let Some(len) = len.filter(|_| batch.is_open_to(place.generation, place.now)) {
+            if attempt.grow(batch, len, place.memory.budget) {
+                return Ok(false);
+            }
+            let missing = batch.memory_missing(len, attempt.callback_memory());
+            if attempt.permit.is_none() && missing <= place.memory.budget.total() / 8 {
+                let least = attempt.batch_memory(record, &RecordBatchBuilder::new());
+                return Err(missing.max(least));
+            }
         }
         let closed = self.close_open();
         self.full.extend(closed);
-        true
+        Ok(true)
     }
 }
 

@@ -299,7 +299,8 @@ fn who_was_refused_memory_counts_as_waiting_until_some_is_given_back() {
 /// It would take the next chunk, which is as large as all that it has; a new one begins with 1 KiB.
 #[test]
 fn a_batch_that_finds_no_memory_to_grow_is_closed_and_another_one_is_begun() {
-    let accumulator = accumulator(AccumulatorConfig { batch_size: 9_000, ..config() }, 1);
+    let config = AccumulatorConfig { buffer_memory: 40_000, batch_size: 9_000, ..config() };
+    let accumulator = accumulator(config, 1);
     let record = Record::new("orders", &[0; 900]);
     for _ in 0..5 {
         append(&accumulator, &record).unwrap();
@@ -313,6 +314,29 @@ fn a_batch_that_finds_no_memory_to_grow_is_closed_and_another_one_is_begun() {
     let queue = listed(&accumulator).remove(0);
     let counts = std::iter::from_fn(|| queue.pop()).map(|batch| batch.record_count());
     assert_eq!(counts.collect::<Vec<_>>(), [7, 1]);
+}
+
+#[test]
+fn a_record_waits_for_the_memory_that_its_batch_needs_to_grow() {
+    let config = AccumulatorConfig { buffer_memory: 1 << 20, batch_size: 9_000, ..config() };
+    let accumulator = accumulator(config, 1);
+    let record = Record::new("orders", &[0; 900]);
+    for _ in 0..7 {
+        append(&accumulator, &record).unwrap();
+    }
+    let budget = accumulator.budget();
+    let all = budget.try_acquire(budget.total() - budget.used()).unwrap();
+    let Err(AppendError::MemoryFull { needed }) = append(&accumulator, &record) else {
+        panic!("it had memory");
+    };
+    assert_eq!(needed, 8 * 1024);
+    drop(all);
+    let mut attempt = Attempt::default();
+    attempt.permit = budget.try_acquire(needed);
+    accumulator.try_append(&now(), &record, &mut attempt).unwrap();
+    let queue = listed(&accumulator).remove(0);
+    assert_eq!(queue.pop().unwrap().record_count(), 8);
+    assert!(queue.pop().is_none());
 }
 
 #[test]
@@ -340,7 +364,8 @@ fn a_queue_with_records_is_not_closed_for_being_idle() {
 fn what_several_threads_append_is_taken_once_and_in_the_order_of_each() {
     const THREADS: u32 = 4;
     const RECORDS: u32 = 2_000;
-    let config = AccumulatorConfig { buffer_memory: 1 << 22, ..config() };
+    // Enough for a batch a record: nothing is given back before the end.
+    let config = AccumulatorConfig { buffer_memory: 1 << 26, ..config() };
     let accumulator = accumulator(config, 5);
     let (mut batches, mut queues) = (Vec::new(), Vec::new());
     std::thread::scope(|scope| {
