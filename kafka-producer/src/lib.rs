@@ -60,6 +60,10 @@
 mod mutant;
 
 mod accumulator;
+/// For our own benches and tests of cost, which are other crates.
+#[cfg(all(feature = "__bench", feature = "tokio", not(kafka_loom)))]
+#[doc(hidden)]
+pub mod bench;
 mod callbacks;
 #[cfg(feature = "tokio")]
 mod clock;

@@ -42,7 +42,7 @@ impl ProducerBuilder {
         Ok((producer, Driver::run(driver)))
     }
 
-    fn parts(&self) -> Result<Parts, ConfigError> {
+    pub(crate) fn parts(&self) -> Result<Parts, ConfigError> {
         let config = self.config()?;
         Ok(Parts {
             accumulator: accumulator_config(&config),
