@@ -9,8 +9,8 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::cargo::cargo;
 use crate::{
-    bench, codegen, conformance, coverage, fuzz, interop, java, kafka, oracle, outside, simulate,
-    tidy,
+    bench, codegen, conformance, counts, coverage, fuzz, interop, java, kafka, oracle, outside,
+    simulate, tidy,
 };
 
 /// What a step did: it ran, or the tool that it needs is not here.
@@ -38,6 +38,7 @@ const STEPS: &[Step] = &[
     ("a crate outside", |root| outside::run(root).map(|()| Done::Ran)),
     ("simulation smoke", |root| simulate::run(root, &SIMULATION).map(|()| Done::Ran)),
     ("loom", loom),
+    ("instruction counts", |root| counts::check(root, false)),
     ("fuzz smoke", |root| fuzz::run(root, &["--seconds", "10"]).map(|()| Done::Ran)),
     ("oracle", oracle),
     ("peers agree", peers),

@@ -6,6 +6,7 @@ mod cargo;
 mod ci;
 mod codegen;
 mod conformance;
+mod counts;
 mod coverage;
 mod fuzz;
 mod golden;
@@ -48,6 +49,9 @@ cargo xtask <task>
                      target/bench-peers (needs Rust 1.95; mvn, javac and go for Java's client, franz-go
                      and Kafka, which are left out without). ROW is small, keyed, tiny, large, lz4, far,
                      paced, kafka, alone
+  counts [--write]   instructions of each step of a record's way, held against the figures of
+                     kafka-producer/benches/counts.txt (needs valgrind); --write: these are the figures
+                     from now on
   simulate [--seeds N] [--from SEED] [--seconds T]
                      random runs of the producer's core against a cluster, in virtual time (150 seeds
                      from 1 on)
@@ -100,6 +104,7 @@ fn run() -> Result<()> {
         ["fuzz", options @ ..] => fuzz::run(&root, options),
         ["bench", "codec", options @ ..] => bench::codec(&root, options),
         ["bench", "peers", options @ ..] => bench::peers::run(&root, options),
+        ["counts", options @ ..] => counts::run(&root, options),
         ["simulate", options @ ..] => simulate::run(&root, options),
         ["schemas"] => schemas::run(&root),
         ["codegen"] => codegen::run(&root),

@@ -9,6 +9,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::cargo::{MESSAGES, build_program};
+
 /// Rules of the producer's core, as they are when broken. Each is compiled in by
 /// `--cfg kafka_mutant="name"`, one at a time.
 const MUTANTS: [(&str, &str); 17] = [
@@ -107,8 +109,7 @@ impl Wish {
 fn build(root: &Path, mutant: Option<&str>) -> Result<PathBuf> {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["rustc", "--quiet", "-p", "kafka-producer", "--lib", "--profile", "test"]);
-    cargo.args(["--message-format", "json-render-diagnostics"]);
-    cargo.args(["--target-dir", "target/simulation"]);
+    cargo.args(MESSAGES).args(["--target-dir", "target/simulation"]);
     // The whole workspace's flags would build every dependency anew for each mutant.
     if let Some(mutant) = mutant {
         // Each is built once and runs for seconds.
@@ -118,15 +119,8 @@ fn build(root: &Path, mutant: Option<&str>) -> Result<PathBuf> {
     for (name, value) in [("OPT_LEVEL", "2"), ("DEBUG", "line-tables-only")] {
         cargo.env(format!("CARGO_PROFILE_TEST_{name}"), value);
     }
-    cargo.env("CARGO_INCREMENTAL", "0").stderr(Stdio::inherit());
-    let output = cargo.current_dir(root).output().context("cannot start cargo")?;
-    ensure!(output.status.success(), "the simulation could not be built");
-    let messages = String::from_utf8(output.stdout)?;
-    let mut programs = messages.lines().filter_map(|line| {
-        let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        Some(PathBuf::from(message.get("executable")?.as_str()?))
-    });
-    programs.next_back().context("cargo named no program")
+    cargo.env("CARGO_INCREMENTAL", "0");
+    build_program(&mut cargo, root).context("the simulation could not be built")
 }
 
 fn command(binary: &Path, test: &str, vars: &[(&str, &str)]) -> Command {
