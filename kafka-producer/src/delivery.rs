@@ -39,6 +39,20 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    /// The delivery of record `index` of a batch. To be made once for each record.
+    #[inline(always)]
+    pub(crate) fn new(
+        cell: Arc<OutcomeCell>,
+        index: u32,
+        timestamp: i64,
+        key_size: Option<usize>,
+        value_size: Option<usize>,
+    ) -> Self {
+        let record = RecordFacts::new(index, timestamp, key_size, value_size);
+        let RecordFacts { timestamp, index, key_size, value_size } = record;
+        Self { cell, timestamp, index, key_size, value_size, slot: None }
+    }
+
     /// Topic of the record.
     pub fn topic(&self) -> &str {
         &self.cell.topic
@@ -145,7 +159,7 @@ impl OutcomeCell {
         self.partition
     }
 
-    /// The delivery of record `index` of the batch. To be made once for each record.
+    #[cfg(test)]
     pub(crate) fn delivery(
         self: &Arc<Self>,
         index: u32,
@@ -153,9 +167,7 @@ impl OutcomeCell {
         key_size: Option<usize>,
         value_size: Option<usize>,
     ) -> Delivery {
-        let record = RecordFacts::new(index, timestamp, key_size, value_size);
-        let RecordFacts { timestamp, index, key_size, value_size } = record;
-        Delivery { cell: self.clone(), timestamp, index, key_size, value_size, slot: None }
+        Delivery::new(Arc::clone(self), index, timestamp, key_size, value_size)
     }
 
     /// Keeps a callback for record `index`. Only while the batch is open, and so not resolved.

@@ -114,7 +114,7 @@ pub use partitioner::{
 };
 pub use pause::PauseReason;
 #[cfg(feature = "tokio")]
-pub use producer::{Flushed, PartitionInfo, Producer};
+pub use producer::{Flushed, PartitionInfo, Producer, Sending};
 pub use record::{Record, RecordHeader, RecordMetadata};
 #[cfg(feature = "json")]
 pub use serializer::JsonSerializer;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::accumulator::{AppendError, Attempt, QueueClosed, RecordAccumulator};
+use crate::accumulator::{Accepted, AppendError, Attempt, QueueClosed, RecordAccumulator};
 use crate::callbacks::Callback;
 use crate::callbacks::is_callback_thread;
 use crate::clock::Clock;
@@ -22,10 +22,13 @@ use crate::sync::{Arc, Mutex, lock};
 
 mod build;
 mod commands;
+mod sending;
 mod start;
 mod waiting;
 
 pub use commands::Flushed;
+use sending::Begun;
+pub use sending::Sending;
 
 /// Sends records to Kafka. Cheap to clone; all clones share one buffer and one I/O thread.
 ///
@@ -101,11 +104,8 @@ impl Producer {
     ///
     /// # Cancel safety
     /// If the future is dropped before it is ready, the record was not accepted.
-    pub async fn send(&self, record: Record<'_>) -> Result<Delivery, SendError> {
-        match self.append_in_place(&record) {
-            Some(delivery) => Ok(delivery),
-            None => self.send_fully(record, None).await,
-        }
+    pub fn send<'a>(&'a self, record: Record<'a>) -> Sending<'a> {
+        Sending::new(self, record)
     }
 
     /// As [`send`](Self::send), and has the callback run with the outcome, on a thread for callbacks.
@@ -123,7 +123,10 @@ impl Producer {
         record: Record<'_>,
         callback: impl FnOnce(Result<RecordMetadata, ProduceError>) + Send + 'static,
     ) -> Result<(), SendError> {
-        self.send_fully(record, Some(Callback::new(callback))).await.map(drop)
+        match self.begin(record, Some(Callback::new(callback))) {
+            Begun::Done(_) => Ok(()),
+            Begun::Waits(send) => send.await.map(drop),
+        }
     }
 
     /// Accepts a record if that is possible at once.
@@ -131,8 +134,8 @@ impl Producer {
     /// # Errors
     /// As [`send`](Self::send), and [`SendError::WouldBlock`]: what is missing was asked for.
     pub fn try_send(&self, record: Record<'_>) -> Result<Delivery, SendError> {
-        if let Some(delivery) = self.append_in_place(&record) {
-            return Ok(delivery);
+        if let Some(accepted) = self.append_in_place(&record) {
+            return Ok(accepted.delivery(&record));
         }
         self.intercepted(record, None, |record, callback| {
             let mut attempt = Attempt::with_callback(callback);
@@ -258,7 +261,7 @@ impl Producer {
 
     /// Nearly every send ends here, and so without anything to keep in a future.
     #[inline(always)]
-    fn append_in_place(&self, record: &Record<'_>) -> Option<Delivery> {
+    fn append_in_place(&self, record: &Record<'_>) -> Option<Accepted> {
         let (handle, shared) = (&*self.handle, &self.handle.shared);
         if !handle.is_plain || record.timestamp.is_some_and(i64::is_negative) {
             return None;
@@ -266,19 +269,19 @@ impl Producer {
         shared.accumulator.append_in_place(&shared.clock, record)
     }
 
-    async fn send_fully(
-        &self,
-        record: Record<'_>,
-        callback: Option<Callback>,
-    ) -> Result<Delivery, SendError> {
+    /// The first attempt at a send.
+    fn begin<'a>(&'a self, record: Record<'a>, callback: Option<Callback>) -> Begun<'a> {
         if !self.handle.interceptors.is_empty() {
-            return Box::pin(self.send_intercepted(record, callback)).await;
+            return Begun::Waits(Box::pin(self.send_intercepted(record, callback)));
         }
         let mut attempt = Attempt::with_callback(callback);
         match self.try_append(&record, &mut attempt) {
-            Ok(delivery) => Ok(delivery),
-            // In a box, so that the future of a send that need not wait is small.
-            Err(error) => Box::pin(self.append_slowly(&record, attempt, error)).await,
+            Ok(delivery) => Begun::Done(delivery),
+            Err(error) => {
+                Begun::Waits(Box::pin(
+                    async move { self.append_slowly(&record, attempt, error).await },
+                ))
+            }
         }
     }
 

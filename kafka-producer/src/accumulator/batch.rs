@@ -14,6 +14,24 @@ use crate::error::{DRIVER_DIED, ProduceErrorKind, ProduceFailure};
 use crate::record::Record;
 use crate::sync::Arc;
 
+/// A record in its batch. Small enough to stay in registers on its way to whoever makes a
+/// [`Delivery`] of it.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    cell: Arc<OutcomeCell>,
+    index: u32,
+    timestamp: i64,
+}
+
+impl Accepted {
+    /// What becomes of the record.
+    #[inline(always)]
+    pub(crate) fn delivery(self, record: &Record<'_>) -> Delivery {
+        let (key, value) = (record.key.map(<[u8]>::len), record.value.map(<[u8]>::len));
+        Delivery::new(self.cell, self.index, self.timestamp, key, value)
+    }
+}
+
 /// A batch that takes records.
 #[derive(Debug)]
 pub(super) struct OpenBatch {
@@ -82,13 +100,13 @@ impl OpenBatch {
         timestamp: i64,
         record: &Record<'_>,
         size_max: usize,
-    ) -> Option<Delivery> {
+    ) -> Option<Accepted> {
         let before = self.builder.len();
         let &Record { key, value, headers, .. } = record;
         let len_max = size_max.checked_sub(BATCH_HEADER)?;
         let index = self.builder.append_in_place(timestamp, key, value, headers, len_max)?;
         self.record_size_max = self.record_size_max.max(self.builder.len() - before);
-        Some(self.cell.delivery(index, timestamp, key.map(<[u8]>::len), value.map(<[u8]>::len)))
+        Some(Accepted { cell: Arc::clone(&self.cell), index, timestamp })
     }
 
     /// Adds a record, whose memory was granted.
@@ -100,16 +118,16 @@ impl OpenBatch {
         timestamp: i64,
         record: &Record<'_>,
         callback: &mut Option<Callback>,
-    ) -> Result<Delivery, AppendError> {
+    ) -> Result<Accepted, AppendError> {
         let before = self.builder.len();
         let index = self.builder.append(timestamp, record.key, record.value, record.headers)?;
         self.record_size_max = self.record_size_max.max(self.builder.len() - before);
-        let (key, value) = (record.key.map(<[u8]>::len), record.value.map(<[u8]>::len));
         if let Some(callback) = callback.take() {
+            let (key, value) = (record.key.map(<[u8]>::len), record.value.map(<[u8]>::len));
             self.callbacks += callback.memory();
             self.cell.add_callback(index, timestamp, key, value, callback);
         }
-        Ok(self.cell.delivery(index, timestamp, key, value))
+        Ok(Accepted { cell: Arc::clone(&self.cell), index, timestamp })
     }
 
     /// Ends the batch: nothing can be added any more.

@@ -9,7 +9,7 @@ mod ready;
 mod recent;
 mod sticky;
 
-pub(crate) use batch::{BATCH_HEADER, Completion, ProducerBatch};
+pub(crate) use batch::{Accepted, BATCH_HEADER, Completion, ProducerBatch};
 pub(crate) use memory::{MemoryBudget, MemoryPermit};
 pub(crate) use queue::{
     Attempt, BatchLimits, Memory, PartitionQueue, QueueClosed, QueueId, QueueStatus,
@@ -146,12 +146,12 @@ impl RecordAccumulator {
     /// Nearly every record: appends it to its partition's open batch, if that has memory for it already.
     /// Otherwise nothing happens; [`try_append`](Self::try_append) does what it takes, or says what is
     /// missing.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn append_in_place(
         &self,
         time: &impl Time,
         record: &Record<'_>,
-    ) -> Option<Delivery> {
+    ) -> Option<Accepted> {
         if self.check_size(record).is_err() {
             return None;
         }
@@ -164,7 +164,8 @@ impl RecordAccumulator {
             let queue = topic.queue(partition)?;
             let limits = self.batch_limits(topic);
             let queued = queue.append_in_place(time.about(), record, &limits, &self.ready)?;
-            Some(self.note_queued(topic, partition, is_sticky, queued))
+            self.note_queued(topic, partition, is_sticky, &queued);
+            Some(queued.accepted)
         })
     }
 
@@ -177,10 +178,10 @@ impl RecordAccumulator {
         record: &Record<'_>,
         attempt: &mut Attempt,
     ) -> Result<Delivery, AppendError> {
-        if let Some(delivery) =
+        if let Some(accepted) =
             attempt.is_fresh().then(|| self.append_in_place(time, record)).flatten()
         {
-            return Ok(delivery);
+            return Ok(accepted.delivery(record));
         }
         // Before the topic: nobody is to wait for one to learn that no topic could take the record.
         self.check_size(record)?;
@@ -199,7 +200,8 @@ impl RecordAccumulator {
         let queued = queue.append(time, record, attempt, &limits, memory, &self.ready);
         // A batch may have been closed for a record that found no memory then.
         let queued = queued.inspect_err(|_| self.wake.notify())?;
-        Ok(self.note_queued(topic, partition, is_sticky, queued))
+        self.note_queued(topic, partition, is_sticky, &queued);
+        Ok(queued.accepted.delivery(record))
     }
 
     /// The partition of a record, and whether it is the one that keyless records go to for now.
@@ -216,25 +218,17 @@ impl RecordAccumulator {
 
     /// What follows from a record that was appended.
     #[inline(always)]
-    fn note_queued(
-        &self,
-        topic: &TopicEntry,
-        partition: i32,
-        is_sticky: bool,
-        queued: Queued,
-    ) -> Delivery {
-        let Queued { delivery, bytes, is_ready, is_new, is_listed } = queued;
+    fn note_queued(&self, topic: &TopicEntry, partition: i32, is_sticky: bool, queued: &Queued) {
         if is_sticky {
-            let rules = self.sticky_rules();
-            topic.shared.sticky.produced(partition, bytes, is_ready, topic, &rules);
+            let (bytes, rules) = (queued.bytes, self.sticky_rules());
+            topic.shared.sticky.produced(partition, bytes, queued.is_ready, topic, &rules);
         }
-        if is_new {
+        if queued.is_new {
             topic.shared.touch();
         }
-        if is_listed {
+        if queued.is_listed {
             self.wake.notify();
         }
-        delivery
     }
 
     /// The topics as they are known now.

@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 
 use kafka_protocol::records::{ChunkPool, RecordBatchBuilder};
 
-use crate::accumulator::batch::{BATCH_OVERHEAD, OpenBatch, ProducerBatch};
+use crate::accumulator::batch::{Accepted, BATCH_OVERHEAD, OpenBatch, ProducerBatch};
 use crate::accumulator::ready::ReadyList;
 use crate::accumulator::{MemoryBudget, MemoryPermit, Now, Time};
 use crate::callbacks::Callback;
-use crate::delivery::{Delivery, OutcomeCell};
+use crate::delivery::OutcomeCell;
 use crate::record::Record;
 use crate::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering, lock};
 
@@ -67,7 +67,7 @@ pub(crate) struct Memory<'a> {
 /// What [`PartitionQueue::append`] did.
 #[derive(Debug)]
 pub(crate) struct Queued {
-    pub(crate) delivery: Delivery,
+    pub(crate) accepted: Accepted,
     /// Bytes that the queue grew by, a batch header included.
     pub(crate) bytes: usize,
     /// The open batch is large enough to be sent.
@@ -150,11 +150,11 @@ impl PartitionQueue {
         let batch = batch.filter(|_| !is_closed)?;
         let before = batch.len();
         let timestamp = record.timestamp.unwrap_or(now.timestamp_ms);
-        let delivery = batch.append_in_place(timestamp, record, limits.size_max)?;
+        let accepted = batch.append_in_place(timestamp, record, limits.size_max)?;
         let after = batch.len();
         let is_listed =
             after >= limits.ready_size && before < limits.ready_size && ready.push(self);
-        Some(self.queued(&state, delivery, before, after, limits, is_listed))
+        Some(self.queued(&state, accepted, before, after, limits, is_listed))
     }
 
     /// Adds a record.
@@ -201,10 +201,10 @@ impl PartitionQueue {
         if appended.is_err() && is_new {
             state.open = None;
         }
-        let delivery = appended.map_err(QueueRefusal::Record)?;
+        let accepted = appended.map_err(QueueRefusal::Record)?;
         let is_news = is_new || (after >= limits.ready_size && before < limits.ready_size);
         let is_listed = is_news && ready.push(self) || was_listed;
-        Ok(self.queued(&state, delivery, before, after, limits, is_listed))
+        Ok(self.queued(&state, accepted, before, after, limits, is_listed))
     }
 
     /// Takes the oldest batch, which closes it. It never comes back.
@@ -315,7 +315,7 @@ impl PartitionQueue {
     fn queued(
         &self,
         state: &MutexGuard<'_, State>,
-        delivery: Delivery,
+        accepted: Accepted,
         before: usize,
         after: usize,
         limits: &BatchLimits,
@@ -323,7 +323,7 @@ impl PartitionQueue {
     ) -> Queued {
         let (bytes, is_ready) = (after - before, after >= limits.ready_size);
         self.set_bytes(state, self.bytes() + bytes);
-        Queued { delivery, bytes, is_ready, is_new: before == 0, is_listed }
+        Queued { accepted, bytes, is_ready, is_new: before == 0, is_listed }
     }
 
     /// Others only read it: whoever changes it has the lock.
