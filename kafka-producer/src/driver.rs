@@ -10,7 +10,7 @@ use kafka_net::{
     ConnectionId, DisconnectReason, KafkaCodec, QueueLimits, SocketOptions, Transport,
     TransportEvent,
 };
-use kafka_protocol::records::{CompressionOptions, Compressor};
+use kafka_protocol::records::{ChunkPool, CompressionOptions, Compressor};
 use tokio::net::TcpStream;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Sleep;
@@ -41,6 +41,8 @@ struct Io {
     socket: SocketOptions,
     compression: CompressionOptions,
     compressors: Arc<Mutex<Vec<Compressor>>>,
+    /// Where their results end up.
+    chunks: ChunkPool,
     events: Vec<Event>,
 }
 
@@ -69,6 +71,7 @@ impl Driver {
             socket,
             compression,
             compressors: Arc::default(),
+            chunks: shared.accumulator.chunks().clone(),
             events: Vec::new(),
         };
         Self { sender, io, guard: Guard { shared, callbacks: CallbackRunner::new() } }
@@ -262,9 +265,11 @@ impl Io {
     fn seal(&mut self, batch: BatchId, body: kafka_protocol::records::RecordBatchBody) {
         let is_small = body.len() <= SMALL_BODY;
         let (compressors, options) = (Arc::clone(&self.compressors), self.compression);
+        let chunks = self.chunks.clone();
         let work = move || {
             let compressor = lock(&compressors).pop();
-            let mut compressor = compressor.unwrap_or_else(|| Compressor::new(options));
+            let mut compressor =
+                compressor.unwrap_or_else(|| Compressor::with_pool(options, chunks));
             let body = body.compress(&mut compressor);
             lock(&compressors).push(compressor);
             Event::Sealed { batch, body }

@@ -337,6 +337,12 @@ impl RecordAccumulator {
         &self.budget
     }
 
+    /// Chunks that batches are made of.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn chunks(&self) -> &ChunkPool {
+        &self.chunks
+    }
+
     pub(crate) fn wake(&self) -> &Arc<WakeFlag> {
         &self.wake
     }

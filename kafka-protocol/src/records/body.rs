@@ -64,15 +64,12 @@ impl RecordBatchBody {
         {
             return Ok(self.clone());
         }
-        let mut compressed = Vec::new();
-        compressor.compress(&self.chunks, &mut compressed)?;
-        // It was sized for the worst case, and may wait for a broker for long.
-        compressed.shrink_to_fit();
+        let compressed = compressor.compress_into_chunks(&self.chunks)?;
         let header = RecordBatchHeader {
             attributes: attributes.with_compression(compression),
             ..self.header
         };
-        Ok(Self::new(vec![compressed.into()], header))
+        Ok(Self::new(compressed, header))
     }
 
     /// The whole batch as pieces that share this body.

@@ -29,9 +29,12 @@ struct Kept {
 }
 
 /// What is kept; each is one that a builder's chunks grow to.
-const CAPACITIES: [usize; 3] = [16 * 1024, 32 * 1024, 64 * 1024];
+const CAPACITIES: [usize; 3] = [16 * 1024, 32 * 1024, ChunkPool::LARGEST];
 
 impl ChunkPool {
+    /// Bytes of the largest chunk.
+    pub(super) const LARGEST: usize = 64 * 1024;
+
     /// A pool that keeps no more than so many bytes that nobody uses.
     pub fn new(keep_max: usize) -> Self {
         Self(Arc::new(Shared { keep_max, kept: Mutex::default() }))
@@ -51,6 +54,16 @@ impl ChunkPool {
     pub(super) fn take(&self, capacity: usize) -> Vec<u8> {
         let kept = class(capacity).and_then(|class| self.0.take(class));
         kept.unwrap_or_else(|| Vec::with_capacity(capacity))
+    }
+
+    /// A copy of these bytes, in a chunk if they fill one.
+    pub(super) fn copy(&self, bytes: &[u8]) -> Bytes {
+        if class(bytes.len()).is_none() {
+            return Bytes::copy_from_slice(bytes);
+        }
+        let mut chunk = self.take(bytes.len());
+        chunk.extend_from_slice(bytes);
+        self.share(chunk)
     }
 
     /// The bytes of a chunk, which comes back when the last copy of them is dropped.

@@ -231,3 +231,19 @@ fn a_missing_codec_names_its_feature() {
         }
     }
 }
+
+#[test]
+fn results_in_chunks_of_a_pool_are_the_same_and_give_them_back() {
+    let pool = ChunkPool::new(1 << 20);
+    let content = [text(150_000), noise(150_000)].concat();
+    for options in enabled().map(CompressionOptions::from) {
+        let mut compressor = Compressor::with_pool(options, pool.clone());
+        // The second time in room that was used before.
+        for content in [&content[..], &content[..70_000]] {
+            let chunks = compressor.compress_into_chunks(&[content.to_vec().into()]).unwrap();
+            assert!(chunks.iter().rev().skip(1).all(|chunk| chunk.len() == ChunkPool::LARGEST));
+            assert_eq!(chunks.concat(), compressed(options, content));
+        }
+    }
+    assert!(pool.kept() >= 2 * ChunkPool::LARGEST);
+}
