@@ -5,13 +5,12 @@
 //! how many records, or batches, were in what was counted; with `machine`, what the processor can do
 //! as far as this program was told.
 
-#![expect(clippy::print_stdout, reason = "it talks to xtask")]
-
 mod rig;
 
 use std::hint::black_box;
 
-use crate::rig::{APPENDS, BATCHES, Bench, Bodies, Kind, value};
+use crate::rig::encode::Bodies;
+use crate::rig::{APPENDS, BATCHES, Bench, Kind, value};
 
 fn main() {
     let wanted = std::env::args().nth(1).filter(|arg| !arg.starts_with('-'));

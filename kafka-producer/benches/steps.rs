@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
-use crate::rig::{APPENDS, BATCHES, Bench, Bodies, Kind, now, value};
+use crate::rig::encode::Bodies;
+use crate::rig::{APPENDS, BATCHES, Bench, Kind, now, value};
 
 criterion_main!(benches);
 criterion_group! {

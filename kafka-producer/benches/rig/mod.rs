@@ -1,9 +1,7 @@
 //! A producer whose sender is stepped by hand, and a cluster that acknowledges what it gets and keeps
 //! nothing: what the benches, the counts and the tests of cost have in common.
 
-mod encode;
-
-pub(crate) use encode::Bodies;
+pub(crate) mod encode;
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -62,9 +60,13 @@ impl Bench {
         bench
     }
 
+    pub(crate) fn producer(&self) -> &Producer {
+        self.rig.producer()
+    }
+
     /// Appends a record; nothing is sent.
     pub(crate) fn append(&self, kind: Kind, value: &[u8], number: u64) {
-        let producer = self.rig.producer();
+        let producer = self.producer();
         match kind {
             Kind::Keyless => accepted(producer.try_send(record(None, value))),
             Kind::Keyed => {
@@ -88,7 +90,7 @@ impl Bench {
 
     /// Appends a record to this partition.
     pub(crate) fn append_to(&self, partition: i32, value: &[u8]) -> Delivery {
-        self.rig.producer().try_send(record(Some(partition), value)).expect("accepted")
+        self.producer().try_send(record(Some(partition), value)).expect("accepted")
     }
 
     /// Appends so many records to each of these partitions.
