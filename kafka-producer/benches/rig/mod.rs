@@ -4,6 +4,10 @@
 pub(crate) mod encode;
 
 use std::hint::black_box;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::thread;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -17,6 +21,8 @@ pub(crate) struct Bench {
     cluster: MockCluster,
     /// Requests that were made and are not answered.
     sent: Vec<Sent>,
+    /// Each callback has one until it has run.
+    callback: Arc<()>,
 }
 
 /// A request with its answer, which is still to be read.
@@ -28,7 +34,10 @@ pub(crate) struct Answered {
 /// What is appended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
+    /// With `try_send`, as the others.
     Keyless,
+    /// With `send`.
+    Future,
     Keyed,
     Headers,
     Callback,
@@ -52,7 +61,7 @@ impl Bench {
             .set("delivery.timeout.ms", "36000000")
             .seed(1);
         let rig = Rig::new(&builder).expect("a configuration");
-        let mut bench = Self { rig, cluster, sent: Vec::new() };
+        let mut bench = Self { rig, cluster, sent: Vec::new(), callback: Arc::default() };
         bench.rig.producer().try_send(record(None, b"")).expect_err("nobody was asked yet");
         bench.settle();
         bench.rig.producer().try_send(record(Some(0), b"")).expect("the topic is known");
@@ -69,6 +78,12 @@ impl Bench {
         let producer = self.producer();
         match kind {
             Kind::Keyless => accepted(producer.try_send(record(None, value))),
+            Kind::Future => {
+                let sent = pin!(producer.send(record(None, value)));
+                let polled = sent.poll(&mut Context::from_waker(Waker::noop()));
+                let Poll::Ready(sent) = polled else { panic!("it waits for something") };
+                accepted(sent);
+            }
             Kind::Keyed => {
                 let key = number.to_be_bytes();
                 accepted(producer.try_send(record(None, value).key(&key)));
@@ -82,7 +97,8 @@ impl Bench {
             }
             Kind::Callback => {
                 // It holds what a small one of a user would: a box has to be made for it.
-                let callback = move |outcome| drop(black_box((outcome, number)));
+                let held = Arc::clone(&self.callback);
+                let callback = move |outcome| drop(black_box((outcome, held, number)));
                 accepted(producer.try_send_with(record(None, value), callback));
             }
         }
@@ -127,11 +143,15 @@ impl Bench {
         }
     }
 
-    /// Until nothing is left that was appended.
+    /// Until nothing is left that was appended. Callbacks have run on their thread then: what they give
+    /// back there would change what the next ones take.
     pub(crate) fn settle(&mut self) {
         while self.drain() > 0 {
             let answered = self.answers();
             self.read(&answered);
+        }
+        while Arc::strong_count(&self.callback) > 1 {
+            thread::yield_now();
         }
     }
 }
@@ -155,10 +175,11 @@ pub(crate) fn now() -> Instant {
 }
 
 /// The steps that are measured, each with its name. Both tools that measure have the same ones.
-pub(crate) const APPENDS: [(&str, Kind, usize); 6] = [
+pub(crate) const APPENDS: [(&str, Kind, usize); 7] = [
     ("append/10 B", Kind::Keyless, 10),
     ("append/100 B", Kind::Keyless, 100),
     ("append/1 KiB", Kind::Keyless, 1024),
+    ("append/100 B, future", Kind::Future, 100),
     ("append/100 B, keyed", Kind::Keyed, 100),
     ("append/100 B, two headers", Kind::Headers, 100),
     ("append/100 B, callback", Kind::Callback, 100),
