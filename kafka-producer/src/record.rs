@@ -21,7 +21,7 @@ pub struct Record<'a> {
     pub topic: &'a str,
     /// Partition, if not the partitioner's choice.
     pub partition: Option<i32>,
-    /// Timestamp in ms since 1970; `None` is the time of the send.
+    /// Timestamp in ms since 1970; `None` is the time of the send, right to some milliseconds.
     pub timestamp: Option<i64>,
     /// Key. `None` is null, which is not the same as an empty key.
     pub key: Option<&'a [u8]>,

@@ -1,5 +1,6 @@
 //! What an answer means for each batch that the request carried, and what it means that none came.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use kafka_net::{BrokerId, ConnectionId, DisconnectReason};
@@ -114,11 +115,12 @@ impl Sender {
     fn on_produce(
         &mut self,
         now: Instant,
-        mut batches: Vec<SentBatch>,
+        batches: Vec<SentBatch>,
         answer: ProduceResponse,
         version: i16,
     ) {
         let nodes = answer.node_endpoints;
+        let mut batches = VecDeque::from(batches);
         for topic in answer.responses {
             for partition in topic.partition_responses {
                 let is_it = |sent: &SentBatch| {
@@ -129,9 +131,9 @@ impl Sender {
                     };
                     is_topic && sent.partition == partition.index
                 };
-                // Mostly they come in the order of the request.
-                let Some(at) = batches.iter().position(is_it) else { continue };
-                let sent = batches.swap_remove(at);
+                // Mostly they come in the order of the request, and so it is the first of those left.
+                let at = batches.iter().position(is_it);
+                let Some(sent) = at.and_then(|at| batches.remove(at)) else { continue };
                 self.take_leader_hint(now, &sent, &partition, &nodes);
                 self.on_batch_answer(now, &sent, &partition);
             }
