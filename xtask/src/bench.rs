@@ -57,7 +57,7 @@ fn run_peers(root: &Path, is_quick: bool) -> Result<String> {
     let mut run = Command::new(env!("CARGO"));
     run.args(["run", "--quiet", "--locked", "--package", "peers-codec"]);
     run.arg("--target-dir").arg(target_folder(root)?.join("peers"));
-    run.args(if is_quick { &["--", "--quick"][..] } else { &["--release"] });
+    run.args(if is_quick { &["--", "--quick"][..] } else { &["--profile", "codec"] });
     run.current_dir(root.join("xtask/peers")).stderr(std::process::Stdio::inherit());
     let output = run.output().context("cannot run cargo")?;
     ensure!(output.status.success(), "the peers could not be built, or do not agree");

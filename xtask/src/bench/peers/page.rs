@@ -307,7 +307,8 @@ median is the best; its figures are medians too.
 const ALONE_INTRODUCTION: &str = "
 ## Ours alone
 
-100 B, flat out. The CPU of a record is held against the first line with the same keys.
+100 B, flat out. The CPU of a record is held against the first line with the same keys. Ways to send, threads
+and allocations are on [a page of their own](benchmarks-own.md).
 
 ";
 
