@@ -117,7 +117,7 @@ struct State {
     /// Closed batches, oldest first; all older than the open one.
     full: VecDeque<ProducerBatch>,
     open: Option<OpenBatch>,
-    /// Bytes of records in the last batch, and so perhaps in the next one.
+    /// Bytes of the last batch, and so perhaps of the next one.
     expected: usize,
 }
 
@@ -297,14 +297,13 @@ impl PartitionQueue {
         created: Instant,
     ) -> Result<OpenBatch, QueueRefusal> {
         let Memory { budget, chunks } = place.memory;
-        let builder = |expected| RecordBatchBuilder::with_pool(chunks.clone(), expected);
-        let (builder, permit) = match attempt.take_permit(record, &builder(expected), budget) {
-            Ok(permit) => (builder(expected), permit),
-            Err(_) => {
-                let permit = attempt.take_permit(record, &builder(0), budget);
-                (builder(0), permit.map_err(QueueRefusal::Memory)?)
-            }
-        };
+        let mut builder = RecordBatchBuilder::with_pool(chunks.clone(), expected);
+        let mut permit = attempt.take_permit(record, &builder, budget);
+        if permit.is_err() {
+            builder = RecordBatchBuilder::with_pool(chunks.clone(), 0);
+            permit = attempt.take_permit(record, &builder, budget);
+        }
+        let permit = permit.map_err(QueueRefusal::Memory)?;
         let cell = OutcomeCell::new(Arc::clone(&self.topic), self.partition);
         let closes_at = created.checked_add(place.limits.age_max);
         Ok(OpenBatch::new(builder, permit, cell, created, closes_at, place.generation))
